@@ -1,0 +1,299 @@
+//! The waiting operations of [`Condition`].
+
+#![expect(unsafe_code, reason = "each wait uses one node with one condition")]
+
+use super::Condition;
+use super::guard::ConditionGuard;
+use super::guard::sealed::{Guard, Relock, Token};
+use crate::sys::atomic::Ordering;
+use crate::wait::{Node, Place, State, finished};
+use futures_core::FusedFuture;
+use pin_project_lite::pin_project;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+
+type LockOf<G> = <G as Guard>::Lock;
+type RelockOf<G> = <LockOf<G> as Relock>::Future;
+
+/// A notification that has been received and not yet used. Dropping it passes it on.
+pub(super) struct Baton<'a>(Option<&'a Condition>);
+
+impl Baton<'_> {
+    /// Nothing to pass on.
+    pub(super) fn none() -> Self {
+        Self(None)
+    }
+
+    pub(super) fn spend(mut self) {
+        self.0 = None;
+    }
+
+    pub(super) fn spend_if_any(baton: Option<Self>) {
+        if let Some(baton) = baton {
+            baton.spend();
+        }
+    }
+}
+
+impl Drop for Baton<'_> {
+    fn drop(&mut self) {
+        if let Some(condition) = self.0.take() {
+            condition.notify_one();
+        }
+    }
+}
+
+pin_project! {
+    /// The first half of a wait: lets go of the lock, ends with the notification.
+    pub(super) struct Notification<'a, G: ConditionGuard> {
+        condition: &'a Condition,
+        // Until the first poll.
+        guard: Option<G>,
+        // From then on.
+        lock: Option<LockOf<G>>,
+        #[pin]
+        node: Node,
+    }
+
+    impl<G: ConditionGuard> PinnedDrop for Notification<'_, G> {
+        fn drop(this: Pin<&mut Self>) {
+            drop(this.settle());
+        }
+    }
+}
+
+impl<'a, G: ConditionGuard> Notification<'a, G> {
+    pub(super) fn new(condition: &'a Condition, guard: G) -> Self {
+        Self { condition, guard: Some(guard), lock: None, node: Node::new() }
+    }
+
+    /// Ends the wait as it stands; `None` if there was no notification.
+    pub(super) fn settle(self: Pin<&mut Self>) -> Option<Baton<'a>> {
+        let this = self.project();
+        // SAFETY: the node is only ever queued on this condition.
+        let state = unsafe {
+            this.condition.queue.withdraw(this.node.as_ref(), |list| {
+                // Relaxed: counted under the list lock.
+                list.word().fetch_sub(1, Ordering::Relaxed);
+            })
+        };
+        Self::baton(this.condition, state)
+    }
+
+    fn baton(condition: &'a Condition, state: State) -> Option<Baton<'a>> {
+        match state {
+            State::Idle | State::Queued => None,
+            State::Notified => Some(Baton(Some(condition))),
+            State::Granted => Some(Baton::none()),
+        }
+    }
+
+    /// The lock that was let go of.
+    pub(super) fn take_lock(self: Pin<&mut Self>) -> LockOf<G> {
+        let Some(lock) = self.project().lock.take() else { finished("ConditionFuture") };
+        lock
+    }
+}
+
+impl<'a, G: ConditionGuard> Future for Notification<'a, G> {
+    type Output = Baton<'a>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let node = this.node.as_ref();
+        if this.guard.is_some() {
+            let waker = cx.waker().clone();
+            let Some(guard) = this.guard.take() else { finished("ConditionFuture") };
+            // SAFETY: in no list, and queued nowhere else; `drop` withdraws it.
+            unsafe { this.condition.register(node, waker, guard.address()) };
+            *this.lock = Some(guard.lock());
+            drop(guard);
+            return Poll::Pending;
+        }
+        loop {
+            match node.state() {
+                State::Idle => finished("ConditionFuture"),
+                State::Queued => {
+                    // SAFETY: only ever queued on this condition.
+                    if unsafe { this.condition.queue.refresh(node, cx) } {
+                        return Poll::Pending;
+                    }
+                }
+                state => {
+                    node.reset();
+                    let Some(baton) = Self::baton(this.condition, state) else { continue };
+                    return Poll::Ready(baton);
+                }
+            }
+        }
+    }
+}
+
+impl Condition {
+    /// Queues a waiter that is about to release the lock at `address`.
+    ///
+    /// # Safety
+    ///
+    /// `node` is in no list, only ever queued here, and withdrawn before it is freed.
+    unsafe fn register(&self, node: Pin<&Node>, waker: Waker, address: usize) {
+        let mut list = self.queue.lock();
+        if list.is_empty() {
+            list.lock = address;
+        } else if list.lock != address {
+            drop(list);
+            panic!("bifrons: one condition, waited on under two different locks at the same time");
+        }
+        let epoch = list.epoch;
+        // Relaxed: counted under the list lock; the user's lock publishes it to notifiers.
+        let waiting = list.word().fetch_add(1, Ordering::Relaxed);
+        debug_assert!(waiting < u32::MAX);
+        // SAFETY: the caller's promise.
+        unsafe { list.insert(node, Place::Back, waker, epoch) };
+    }
+}
+
+pin_project! {
+    /// A whole wait, without the last word on its notification.
+    #[project = PhaseProjection]
+    enum Phase<'a, G: ConditionGuard> {
+        Waiting {
+            #[pin]
+            notification: Notification<'a, G>,
+        },
+        // In this order: what is dropped while it locks leaves the lock's queue, then notifies.
+        Locking {
+            #[pin]
+            relock: RelockOf<G>,
+            baton: Option<Baton<'a>>,
+        },
+        Done,
+    }
+}
+
+impl<'a, G: ConditionGuard> Phase<'a, G> {
+    fn new(condition: &'a Condition, guard: G) -> Self {
+        Self::Waiting { notification: Notification::new(condition, guard) }
+    }
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<(G, Baton<'a>)> {
+        loop {
+            match self.as_mut().project() {
+                PhaseProjection::Waiting { mut notification } => {
+                    let baton = ready!(notification.as_mut().poll(cx));
+                    let relock = notification.take_lock().relock_async();
+                    self.set(Self::Locking { relock, baton: Some(baton) });
+                }
+                PhaseProjection::Locking { relock, baton } => {
+                    let guard = ready!(relock.poll(cx));
+                    let Some(baton) = baton.take() else { finished("ConditionFuture") };
+                    self.set(Self::Done);
+                    return Poll::Ready((guard, baton));
+                }
+                PhaseProjection::Done => finished("ConditionFuture"),
+            }
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Waiting { .. } => "waiting",
+            Self::Locking { .. } => "locking",
+            Self::Done => "done",
+        }
+    }
+}
+
+pin_project! {
+    /// The future of [`Condition::wait_async`].
+    #[must_use = "futures do nothing unless polled, and the lock stays held"]
+    pub struct ConditionFuture<'a, G: ConditionGuard> {
+        #[pin]
+        phase: Phase<'a, G>,
+    }
+}
+
+impl<'a, G: ConditionGuard> ConditionFuture<'a, G> {
+    pub(super) fn new(condition: &'a Condition, guard: G) -> Self {
+        Self { phase: Phase::new(condition, guard) }
+    }
+}
+
+impl<G: ConditionGuard> Future for ConditionFuture<'_, G> {
+    type Output = G;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<G> {
+        let (guard, baton) = ready!(self.project().phase.poll(cx));
+        baton.spend();
+        Poll::Ready(guard)
+    }
+}
+
+impl<G: ConditionGuard> FusedFuture for ConditionFuture<'_, G> {
+    fn is_terminated(&self) -> bool {
+        matches!(self.phase, Phase::Done)
+    }
+}
+
+impl<G: ConditionGuard> fmt::Debug for ConditionFuture<'_, G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConditionFuture").field("phase", &self.phase.name()).finish()
+    }
+}
+
+pin_project! {
+    /// The future of [`Condition::wait_while_async`].
+    #[must_use = "futures do nothing unless polled, and the lock stays held"]
+    pub struct ConditionWhileFuture<'a, G: ConditionGuard, F> {
+        condition: &'a Condition,
+        predicate: F,
+        // Until the first poll.
+        first: Option<G>,
+        #[pin]
+        phase: Phase<'a, G>,
+    }
+}
+
+impl<'a, G: ConditionGuard, F> ConditionWhileFuture<'a, G, F> {
+    pub(super) fn new(condition: &'a Condition, guard: G, predicate: F) -> Self {
+        Self { condition, predicate, first: Some(guard), phase: Phase::Done }
+    }
+}
+
+impl<G: ConditionGuard, F: FnMut(&mut G::View) -> bool> Future for ConditionWhileFuture<'_, G, F> {
+    type Output = G;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<G> {
+        let mut this = self.project();
+        loop {
+            // If the predicate panics, the drop of these passes the notification on.
+            let (mut guard, baton) = match this.first.take() {
+                Some(guard) => (guard, Baton::none()),
+                None => ready!(this.phase.as_mut().poll(cx)),
+            };
+            let wait_on = (this.predicate)(guard.view(Token(())));
+            baton.spend();
+            if !wait_on {
+                return Poll::Ready(guard);
+            }
+            this.phase.set(Phase::new(this.condition, guard));
+        }
+    }
+}
+
+impl<G: ConditionGuard, F: FnMut(&mut G::View) -> bool> FusedFuture
+    for ConditionWhileFuture<'_, G, F>
+{
+    fn is_terminated(&self) -> bool {
+        self.first.is_none() && matches!(self.phase, Phase::Done)
+    }
+}
+
+impl<G: ConditionGuard, F> fmt::Debug for ConditionWhileFuture<'_, G, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConditionWhileFuture")
+            .field("phase", &self.phase.name())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,363 @@
+//! Manual-reset event: a flag that threads and tasks wait for.
+//!
+//! # The word
+//!
+//! ```text
+//!   31                                        1     0
+//!  ┌──────────────────────────────────────────┬─────┐
+//!  │ queued waiters                           │ SET │
+//!  └──────────────────────────────────────────┴─────┘
+//! ```
+//!
+//! | part | meaning | changed by |
+//! |---|---|---|
+//! | `SET` | the flag | `set` and `clear`, by RMW; while there are waiters `set` holds the list lock |
+//! | waiters | nodes in the list | under the list lock |
+//!
+//! A waiter registers by an RMW that fails if `SET` is there; `set` by an RMW that sees whether
+//! there are waiters: one word, so nobody sleeps beside a set flag (I4).
+//!
+//! # Set, then clear
+//!
+//! Who was waiting at `set` is freed by its node's state, never by looking at the flag again, so a
+//! `clear` right behind frees nobody less. Whoever came after the `clear` is not freed: each node
+//! carries the epoch at which it was queued, `set` begins a new one, and takes nodes of older ones
+//! from the front. Flag and epoch change in one section of the list lock; otherwise a thread that
+//! has seen the flag could clear it, wait, and be freed by the `set` that it has seen.
+//!
+//! # Cancellation
+//!
+//! A freed waiter owes nothing: there is nothing to pass on.
+
+#![expect(unsafe_code, reason = "each wait uses one node with one queue")]
+
+use crate::error::TimedOut;
+use crate::sys::atomic::{AtomicU32, Ordering};
+use crate::sys::{Spin, const_fn, deadline_after};
+use crate::wait::{Node, Place, State, WaitQueue, discard, drive, finished};
+use futures_core::FusedFuture;
+use pin_project_lite::pin_project;
+use std::fmt;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+const SET: u32 = 1;
+const WAITER: u32 = 2;
+const MAX_WAITERS: u32 = u32::MAX / WAITER;
+
+/// A value of the word.
+#[derive(Clone, Copy)]
+struct Word(u32);
+
+impl Word {
+    const fn is_set(self) -> bool {
+        self.0 & SET != 0
+    }
+    const fn waiters(self) -> u32 {
+        self.0 / WAITER
+    }
+}
+
+/// A flag that threads and tasks wait for until it is set. It stays set until it is cleared.
+///
+/// Threads wait with [`wait`](Event::wait), tasks with [`wait_async`](Event::wait_async). `set()`
+/// frees everyone who was waiting, also if a `clear()` follows at once, and nobody who came after
+/// that `clear()`. A future is waiting from its first poll on, not before.
+///
+/// # Memory effects
+///
+/// What happened before a `set`, also one on an event that is set already, happens before the
+/// return of every wait and every [`is_set`](Event::is_set) that observes it.
+///
+/// # Examples
+///
+/// ```
+/// use bifrons::Event;
+/// use std::sync::Arc;
+///
+/// let ready = Arc::new(Event::new());
+/// let other = Arc::clone(&ready);
+/// let thread = std::thread::spawn(move || other.wait());
+/// ready.set();
+/// futures::executor::block_on(ready.wait_async());
+/// thread.join().unwrap();
+/// ```
+pub struct Event {
+    /// Under the list lock: the epoch.
+    queue: WaitQueue<AtomicU32, usize>,
+}
+
+impl Event {
+    const_fn! {
+        /// An event that is clear.
+        pub const fn new() -> Self {
+            Self { queue: WaitQueue::new(AtomicU32::new(0), 0) }
+        }
+    }
+
+    fn word(&self, order: Ordering) -> Word {
+        Word(self.queue.word.load(order))
+    }
+
+    /// Sets the flag, and frees everyone who waits.
+    pub fn set(&self) {
+        let mut word = self.word(Ordering::Relaxed);
+        while word.waiters() == 0 {
+            // Release, also where the flag is set already: pairs with the Acquire of whoever sees
+            // it. Relaxed on failure: nothing was set.
+            match self.queue.word.compare_exchange_weak(
+                word.0,
+                word.0 | SET,
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return,
+                Err(seen) => word = Word(seen),
+            }
+        }
+        self.set_and_wake();
+    }
+
+    #[cold]
+    fn set_and_wake(&self) {
+        let mut epoch = None;
+        self.queue.wake_all(|list| {
+            let epoch = *epoch.get_or_insert_with(|| {
+                // Release: as in `set`.
+                self.queue.word.fetch_or(SET, Ordering::Release);
+                **list += 1;
+                **list
+            });
+            if list.front_arg()? >= epoch {
+                return None;
+            }
+            // Relaxed: counted under the list lock. The waiter is released by its node's state.
+            self.queue.word.fetch_sub(WAITER, Ordering::Relaxed);
+            list.pop(State::Granted)
+        });
+    }
+
+    /// Clears the flag.
+    pub fn clear(&self) {
+        // Acquire: whoever clears sees what the `set` that it undoes has published, so that it may
+        // look for more work before it waits again.
+        self.queue.word.fetch_and(!SET, Ordering::Acquire);
+    }
+
+    /// Whether the flag is set.
+    #[inline]
+    pub fn is_set(&self) -> bool {
+        // Acquire: pairs with the Release in `set`.
+        self.word(Ordering::Acquire).is_set()
+    }
+
+    /// Waits until the flag is set, or has been set in the meantime.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits: not for a thread that runs tasks.
+    #[inline]
+    pub fn wait(&self) {
+        if self.is_set() {
+            return;
+        }
+        self.wait_slow();
+    }
+
+    #[cold]
+    fn wait_slow(&self) {
+        let mut spin = Spin::new();
+        while spin.again() {
+            if self.is_set() {
+                return;
+            }
+        }
+        crate::block_on(self.wait_async());
+    }
+
+    /// [`wait`](Event::wait) for at most `timeout`; zero only looks, and what the clock cannot
+    /// represent waits for ever.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`] if the flag was not set in time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let event = bifrons::Event::new();
+    /// assert!(event.wait_timeout(Duration::from_millis(1)).is_err());
+    /// event.set();
+    /// assert!(event.wait_timeout(Duration::ZERO).is_ok());
+    /// ```
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<(), TimedOut> {
+        drive(pin!(self.wait_async()), deadline_after(timeout)).ok_or(TimedOut)
+    }
+
+    /// [`wait`](Event::wait) until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`] if the flag was not set in time.
+    pub fn wait_deadline(&self, deadline: Instant) -> Result<(), TimedOut> {
+        drive(pin!(self.wait_async()), Some(deadline)).ok_or(TimedOut)
+    }
+
+    /// Waits as a task of any executor, from the first poll on.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future withdraws the wait; nothing is lost.
+    pub fn wait_async(&self) -> EventFuture<'_> {
+        EventFuture { event: Some(self), node: Node::new() }
+    }
+
+    /// How many threads and tasks are registered and not yet freed: a snapshot.
+    pub fn waiting(&self) -> usize {
+        // Relaxed: a snapshot.
+        self.word(Ordering::Relaxed).waiters() as usize
+    }
+
+    /// # Safety
+    ///
+    /// `node` is only ever queued on this event, and [`Event::cancel`] is called before it is
+    /// freed.
+    unsafe fn poll(&self, node: Pin<&Node>, cx: &Context<'_>) -> Poll<()> {
+        loop {
+            match node.state() {
+                State::Granted => {
+                    node.reset();
+                    return Poll::Ready(());
+                }
+                State::Queued => {
+                    if self.is_set() {
+                        // SAFETY: the caller's promise.
+                        unsafe { self.cancel(node) };
+                        return Poll::Ready(());
+                    }
+                    // SAFETY: the caller's promise.
+                    if unsafe { self.queue.refresh(node, cx) } {
+                        return Poll::Pending;
+                    }
+                }
+                State::Idle | State::Notified => {
+                    if self.is_set() {
+                        return Poll::Ready(());
+                    }
+                    let waker = cx.waker().clone();
+                    let mut list = self.queue.lock();
+                    if !self.register() {
+                        drop(list);
+                        discard(Some(waker));
+                        return Poll::Ready(());
+                    }
+                    let epoch = *list;
+                    // SAFETY: in no list; the rest is the caller's promise.
+                    unsafe { list.insert(node, Place::Back, waker, epoch) };
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// Under the list lock: counts a waiter, unless the flag is set. The RMW is the proof that a
+    /// later `set` will see it (I4).
+    fn register(&self) -> bool {
+        let mut word = self.word(Ordering::Acquire);
+        while !word.is_set() {
+            assert!(word.waiters() < MAX_WAITERS, "bifrons: too many waiters on one event");
+            // Acquire on failure: the flag may be what was seen; it pairs with the Release in
+            // `set`. Relaxed on success: nothing but the count.
+            match self.queue.word.compare_exchange_weak(
+                word.0,
+                word.0 + WAITER,
+                Ordering::Relaxed,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => return true,
+                Err(seen) => word = Word(seen),
+            }
+        }
+        false
+    }
+
+    /// # Safety
+    ///
+    /// `node` is only ever queued on this event.
+    unsafe fn cancel(&self, node: Pin<&Node>) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            self.queue.withdraw(node, |list| {
+                // Relaxed: counted under the list lock.
+                list.word().fetch_sub(WAITER, Ordering::Relaxed);
+            })
+        };
+    }
+}
+
+impl Default for Event {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("set", &self.is_set())
+            .field("waiting", &self.waiting())
+            .finish()
+    }
+}
+
+pin_project! {
+    /// The future of [`Event::wait_async`].
+    #[must_use = "futures do nothing unless polled"]
+    pub struct EventFuture<'a> {
+        // `None` after completion.
+        event: Option<&'a Event>,
+        #[pin]
+        node: Node,
+    }
+
+    impl PinnedDrop for EventFuture<'_> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            if let Some(event) = this.event.take() {
+                // SAFETY: the node is only ever queued on this event.
+                unsafe { event.cancel(this.node.as_ref()) };
+            }
+        }
+    }
+}
+
+impl Future for EventFuture<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        let Some(event) = *this.event else { finished("EventFuture") };
+        // SAFETY: the node is only ever queued on this event; `drop` cancels.
+        let poll = unsafe { event.poll(this.node.as_ref(), cx) };
+        if poll.is_ready() {
+            *this.event = None;
+        }
+        poll
+    }
+}
+
+impl FusedFuture for EventFuture<'_> {
+    fn is_terminated(&self) -> bool {
+        self.event.is_none()
+    }
+}
+
+impl fmt::Debug for EventFuture<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventFuture").field("wait", &self.node).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,467 @@
+//! The protocol of [`Lock`](super::Lock), without the data: 16 bytes.
+//!
+//! # The word
+//!
+//! ```text
+//!   31            8 7       3   2       1       0
+//!  ┌───────────────┬─────────┬───────┬───────┬────────┐
+//!  │ queued waiters│ skipped │BARRED │ WOKEN │ LOCKED │
+//!  └───────────────┴─────────┴───────┴───────┴────────┘
+//! ```
+//!
+//! | bits | meaning | set by | cleared by |
+//! |---|---|---|---|
+//! | `LOCKED` | somebody owns the lock, or it is reserved for a granted waiter | who takes it, by CAS | `unlock`, by the RMW that lets go |
+//! | `WOKEN` | a notified waiter is on its way | `wake_next`, holding the list lock | that waiter when it takes the lock, queues again or goes away |
+//! | `BARRED` | newcomers queue: a blocked thread lost its patience | that thread, holding the list lock | that thread, when it has the lock or goes away |
+//! | skipped | unlocks in a row that left the wake-up to the waiter on its way | `unlock`, in the RMW that lets go | `wake_next`, and the waiter when it arrives |
+//! | waiters | nodes in the list | under the list lock | under the list lock |
+//!
+//! # Who wakes whom
+//!
+//! The lock barges: `unlock` lets go first and then wakes the first waiter, which competes. At
+//! most one notified waiter is on its way at a time (the designated waker): it either takes the
+//! lock, and then its own `unlock` wakes the next; or it finds the lock taken, and queues again at
+//! the front in the same RMW that clears `WOKEN`, so that the owner's `unlock` sees it; or it is
+//! dropped, and passes the wake-up on. Hence the invariant: *a free lock with waiters has `WOKEN`
+//! set, or an `unlock` or a drop on its way to `wake_next`*.
+//!
+//! The waiter on its way may be a future that nobody polls. So every [`SKIP_LIMIT`] + 1
+//! unlocks one more waiter is woken, and every poll tries the word first, notified or not: of
+//! two waiters of one task it does not matter which one is polled (tokio#6450, async-lock#91).
+//!
+//! # Patience
+//!
+//! A blocked thread that has waited for [`patience`](crate::sys::patience) moves to the front and
+//! sets `BARRED`: from then on newcomers queue, no unlock skips, each wakes the front, and
+//! waiters that lost queue behind it. The front is a thread, which runs when it is woken, so a
+//! future that nobody polls cannot hold up a barred lock. One thread bars at a time; another
+//! impatient one looks again every `patience`.
+//!
+//! # Handing over
+//!
+//! Only [`RawLock::unlock_fair`] gives the lock to a waiter: `LOCKED` stays, the node is
+//! `Granted`. A granted waiter that is dropped hands over in the same way.
+//!
+//! # Orderings
+//!
+//! Taking the lock is an Acquire RMW, letting go a Release RMW, on the same word; RMWs in between
+//! continue the release sequence. A handed over lock travels through the node's state, Release to
+//! Acquire. All decisions to sleep are RMWs on this word under the list lock (I4).
+
+#![expect(unsafe_code, reason = "each wait uses one node with one queue")]
+
+use crate::sys::atomic::{AtomicU32, Ordering};
+use crate::sys::{SKIP_LIMIT, Spin, const_fn, is_past, patience};
+use crate::wait::{Node, Place, State, WaitQueue, discard, drive, wake};
+use pin_project_lite::pin_project;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+const LOCKED: u32 = 1;
+const WOKEN: u32 = 1 << 1;
+const BARRED: u32 = 1 << 2;
+const SKIPPED_ONE: u32 = 1 << 3;
+const SKIPPED: u32 = 0b1_1111 << 3;
+const WAITER: u32 = 1 << 8;
+const MAX_WAITERS: u32 = u32::MAX / WAITER;
+
+/// A value of the word.
+#[derive(Clone, Copy)]
+struct Word(u32);
+
+impl Word {
+    const fn is_locked(self) -> bool {
+        self.0 & LOCKED != 0
+    }
+    const fn is_woken(self) -> bool {
+        self.0 & WOKEN != 0
+    }
+    const fn is_barred(self) -> bool {
+        self.0 & BARRED != 0
+    }
+    const fn skipped(self) -> u32 {
+        (self.0 & SKIPPED) / SKIPPED_ONE
+    }
+    const fn waiters(self) -> u32 {
+        self.0 / WAITER
+    }
+}
+
+/// The argument of a node whose thread has barred newcomers.
+const BARRING: usize = 1;
+
+/// How a waiter comes to the word.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Comer {
+    /// For the first time, or while still queued: barred newcomers wait.
+    New,
+    /// Notified: it may pass the bar, and it clears `WOKEN`.
+    Notified,
+}
+
+impl Comer {
+    const fn may_take(self, word: Word) -> bool {
+        !word.is_locked() && (!word.is_barred() || matches!(self, Self::Notified))
+    }
+    /// The bits that its arrival clears.
+    const fn clears(self) -> u32 {
+        match self {
+            Self::New => 0,
+            Self::Notified => WOKEN | SKIPPED,
+        }
+    }
+}
+
+pub(crate) struct RawLock {
+    queue: WaitQueue<AtomicU32>,
+}
+
+impl RawLock {
+    const_fn! {
+        pub(crate) const fn new() -> Self {
+            Self { queue: WaitQueue::new(AtomicU32::new(0), ()) }
+        }
+    }
+
+    fn word(&self) -> Word {
+        // Relaxed: a look; whatever is decided on it is decided again by an RMW.
+        Word(self.queue.word.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn is_locked(&self) -> bool {
+        self.word().is_locked()
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.word().waiters() as usize
+    }
+
+    #[inline]
+    pub(crate) fn try_lock(&self) -> bool {
+        // Acquire: pairs with the Release in `unlock`; makes the guarded data visible. Relaxed on
+        // failure: nothing was taken.
+        self.queue.word.compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok()
+            || self.try_take(Comer::New)
+    }
+
+    /// Takes the lock if it is free for this comer.
+    fn try_take(&self, comer: Comer) -> bool {
+        let mut word = self.word();
+        while comer.may_take(word) {
+            // Orderings as in `try_lock`.
+            match self.queue.word.compare_exchange_weak(
+                word.0,
+                (word.0 | LOCKED) & !comer.clears(),
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return true,
+                Err(seen) => word = Word(seen),
+            }
+        }
+        false
+    }
+
+    /// Lets go. The caller owns the lock.
+    #[inline]
+    pub(crate) fn unlock(&self) {
+        let word = self.word();
+        if word.waiters() == 0 {
+            // Release: pairs with the Acquire in `try_take`; publishes the guarded data.
+            let word = Word(self.queue.word.fetch_sub(LOCKED, Ordering::Release));
+            if word.waiters() != 0 && !word.is_woken() {
+                self.wake_next(false);
+            }
+        } else {
+            self.unlock_contended(word);
+        }
+    }
+
+    #[cold]
+    fn unlock_contended(&self, word: Word) {
+        let skip = word.is_woken() && !word.is_barred() && word.skipped() < SKIP_LIMIT;
+        let force = word.is_barred() || (word.is_woken() && !skip);
+        // One RMW lets go and counts. Only the owner counts, so the field cannot overflow.
+        let minus = if skip { LOCKED.wrapping_sub(SKIPPED_ONE) } else { LOCKED };
+        // Release: as in `unlock`.
+        let word = Word(self.queue.word.fetch_sub(minus, Ordering::Release));
+        if word.waiters() != 0 && (force || !word.is_woken()) {
+            self.wake_next(force);
+        }
+    }
+
+    /// Wakes the first waiter, unless the next owner will or somebody is on the way already;
+    /// `force` wakes it all the same.
+    #[cold]
+    fn wake_next(&self, force: bool) {
+        let mut list = self.queue.lock();
+        let word = self.word();
+        let waker = if word.waiters() == 0 || (!force && (word.is_locked() || word.is_woken())) {
+            None
+        } else {
+            self.note_departure(WOKEN, SKIPPED);
+            list.pop(State::Notified)
+        };
+        drop(list);
+        wake(waker);
+    }
+
+    /// One waiter less, under the list lock, with these bits set and cleared.
+    fn note_departure(&self, set: u32, clear: u32) {
+        let mut word = self.word();
+        // Relaxed: the list lock orders those who count; the bits are read by RMWs.
+        while let Err(seen) = self.queue.word.compare_exchange_weak(
+            word.0,
+            (word.0.wrapping_sub(WAITER) | set) & !clear,
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        ) {
+            word = Word(seen);
+        }
+    }
+
+    /// Lets go in favour of the first registered waiter, which then owns the lock.
+    pub(crate) fn unlock_fair(&self) {
+        let mut list = self.queue.lock();
+        if list.is_empty() {
+            drop(list);
+            return self.unlock();
+        }
+        self.note_departure(0, 0);
+        // Release, in the node's state: publishes the guarded data to the new owner.
+        let waker = list.pop(State::Granted);
+        drop(list);
+        wake(waker);
+    }
+
+    /// Tries for the lock, else queues `node`. A `barring` waiter has barred newcomers.
+    ///
+    /// # Safety
+    ///
+    /// `node` is only ever queued on this lock, and [`RawLock::cancel`] is called before it is
+    /// freed.
+    pub(crate) unsafe fn poll(
+        &self,
+        node: Pin<&Node>,
+        barring: bool,
+        cx: &Context<'_>,
+    ) -> Poll<()> {
+        loop {
+            let comer = match node.state() {
+                State::Idle => Comer::New,
+                State::Queued => {
+                    if self.try_take(Comer::New) {
+                        self.leave_queue(node);
+                        return Poll::Ready(());
+                    }
+                    // SAFETY: the caller's promise.
+                    if unsafe { self.queue.refresh(node, cx) } {
+                        return Poll::Pending;
+                    }
+                    continue;
+                }
+                State::Notified => Comer::Notified,
+                State::Granted => {
+                    node.reset();
+                    return Poll::Ready(());
+                }
+            };
+            let taken = self.try_take(comer) || {
+                let waker = cx.waker().clone();
+                // SAFETY: the caller's promise; neither idle nor notified is queued.
+                unsafe { self.enqueue(node, comer, barring, waker) }
+            };
+            if !taken {
+                return Poll::Pending;
+            }
+            node.reset();
+            return Poll::Ready(());
+        }
+    }
+
+    /// Decides under the list lock between taking the lock (`true`) and sleeping for it.
+    ///
+    /// # Safety
+    ///
+    /// As for [`RawLock::poll`]; `node` is in no list.
+    unsafe fn enqueue(&self, node: Pin<&Node>, comer: Comer, barring: bool, waker: Waker) -> bool {
+        let mut list = self.queue.lock();
+        let mut word = self.word();
+        let free = loop {
+            let free = comer.may_take(word);
+            if !free && word.waiters() == MAX_WAITERS {
+                drop(list);
+                panic!("bifrons: more than {MAX_WAITERS} waiters on one lock");
+            }
+            let next = if free { word.0 | LOCKED } else { word.0 + WAITER };
+            // Acquire: as in `try_lock`. The RMW is the proof that the owner, whose `unlock`
+            // changes this word later, will see the waiter (I4).
+            match self.queue.word.compare_exchange_weak(
+                word.0,
+                next & !comer.clears(),
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => break free,
+                Err(seen) => word = Word(seen),
+            }
+        };
+        if free {
+            drop(list);
+            discard(Some(waker));
+            return true;
+        }
+        let place = match comer {
+            Comer::New => Place::Back,
+            Comer::Notified if !barring && list.front_arg() == Some(BARRING) => Place::Second,
+            Comer::Notified => Place::Front,
+        };
+        let arg = if barring { BARRING } else { 0 };
+        // SAFETY: in no list, and the caller's promise.
+        unsafe { list.insert(node, place, waker, arg) };
+        false
+    }
+
+    /// The owner's node is still queued, or was when its owner looked: take it out.
+    fn leave_queue(&self, node: Pin<&Node>) {
+        // SAFETY: `poll`'s caller promised that the node is only ever queued here.
+        let state = unsafe { self.queue.withdraw(node, |_| self.note_departure(0, 0)) };
+        if state == State::Notified {
+            // Notified in the meantime, and here already. Relaxed: it only lets the next `unlock`
+            // wake again.
+            self.queue.word.fetch_and(!WOKEN, Ordering::Relaxed);
+        }
+    }
+
+    /// Ends a wait that has not taken the lock; what the waiter was given goes to the next.
+    ///
+    /// # Safety
+    ///
+    /// `node` is only ever queued on this lock.
+    pub(crate) unsafe fn cancel(&self, node: Pin<&Node>) {
+        // SAFETY: the caller's promise.
+        match unsafe { self.queue.withdraw(node, |_| self.note_departure(0, 0)) } {
+            State::Idle | State::Queued => {}
+            State::Notified => {
+                // Relaxed: if the lock is taken, its owner's `unlock` reads this later in the
+                // order of the word; if it is free, the wake-up is ours to pass on.
+                let word = Word(self.queue.word.fetch_and(!WOKEN, Ordering::Relaxed));
+                if !word.is_locked() && word.waiters() != 0 {
+                    self.wake_next(false);
+                }
+            }
+            State::Granted => self.unlock_fair(),
+        }
+    }
+
+    /// The blocking face.
+    #[inline]
+    pub(crate) fn lock(&self) {
+        if !self.try_lock() {
+            let locked = self.lock_until(None);
+            debug_assert!(locked, "there is no deadline");
+        }
+    }
+
+    /// The blocking and the timed face: `false` if the deadline passed first.
+    #[cold]
+    pub(crate) fn lock_until(&self, deadline: Option<Instant>) -> bool {
+        if self.try_lock() {
+            return true;
+        }
+        if deadline.is_none_or(|deadline| !is_past(deadline)) {
+            let mut spin = Spin::new();
+            while self.word().waiters() == 0 && spin.again() {
+                if self.try_lock() {
+                    return true;
+                }
+            }
+        }
+        let mut wait = pin!(ThreadWait { lock: self, node: Node::new(), barring: false });
+        loop {
+            let limit = if wait.barring { deadline } else { patience(deadline) };
+            if drive(wait.as_mut(), limit).is_some() {
+                return true;
+            }
+            if wait.barring || deadline.is_some_and(is_past) {
+                return false;
+            }
+            wait.as_mut().bar();
+        }
+    }
+}
+
+pin_project! {
+    /// A blocked thread's wait: it may lose its patience.
+    struct ThreadWait<'a> {
+        lock: &'a RawLock,
+        #[pin]
+        node: Node,
+        barring: bool,
+    }
+
+    impl PinnedDrop for ThreadWait<'_> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            // SAFETY: the node is only ever queued on this lock.
+            unsafe { this.lock.cancel(this.node.as_ref()) };
+            if *this.barring {
+                this.lock.unbar();
+            }
+        }
+    }
+}
+
+impl ThreadWait<'_> {
+    /// Goes to the front and makes newcomers queue, if the lock is taken and nobody does so yet.
+    fn bar(self: Pin<&mut Self>) {
+        let this = self.project();
+        let mut list = this.lock.queue.lock();
+        if this.node.state() != State::Queued {
+            return;
+        }
+        let mut word = this.lock.word();
+        while word.is_locked() && !word.is_barred() {
+            // Relaxed: the bit publishes nothing. The RMW on a taken lock is the proof that the
+            // owner's `unlock` sees it.
+            match this.lock.queue.word.compare_exchange_weak(
+                word.0,
+                word.0 | BARRED,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => {
+                    *this.barring = true;
+                    // SAFETY: queued, and only ever here.
+                    unsafe { list.promote(this.node.as_ref(), BARRING) };
+                    return;
+                }
+                Err(seen) => word = Word(seen),
+            }
+        }
+    }
+}
+
+impl Future for ThreadWait<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        // SAFETY: the node is only ever queued on this lock, and `Drop` cancels.
+        unsafe { this.lock.poll(this.node.as_ref(), *this.barring, cx) }
+    }
+}
+
+impl RawLock {
+    /// The impatient thread has the lock, or has given up.
+    fn unbar(&self) {
+        // Relaxed: newcomers decide by an RMW on the same word.
+        let word = Word(self.queue.word.fetch_and(!BARRED, Ordering::Relaxed));
+        if !word.is_locked() && word.waiters() != 0 {
+            // They queued at a free lock because of us, perhaps behind a future that nobody polls.
+            self.wake_next(true);
+        }
+    }
+}

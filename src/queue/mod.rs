@@ -1,0 +1,716 @@
+//! Bounded queue: many producers, many consumers, threads and tasks.
+//!
+//! [`ring`] holds the items and never waits; [`waiter`] puts operations to sleep beside it, one
+//! wait list for each side; [`future`], [`slot`] and [`stream`] are the operations. The faces here
+//! are one driver over them.
+
+mod future;
+mod ring;
+mod slot;
+mod stream;
+mod waiter;
+
+pub use self::future::{PopFuture, PopManyFuture, PushFuture, PushManyFuture, ReserveFuture};
+pub use self::slot::Slot;
+pub use self::stream::{Drain, Iter, PopStream, PushSink, TryIter};
+
+use self::ring::{Blocked, Refusal, Ring};
+use self::waiter::WaitList;
+use crate::error::{
+    PopError, PopTimeoutError, PushError, PushTimeoutError, TryPopError, TryPushError,
+};
+use crate::sys::{GapWait, Spin, deadline_after, is_past};
+use crate::wait::drive;
+use std::fmt;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+/// A first-in, first-out queue of at most `capacity` items, for threads and tasks on either end.
+///
+/// Threads use [`push`](BoundedQueue::push) and [`pop`](BoundedQueue::pop), tasks
+/// [`push_async`](BoundedQueue::push_async) and [`pop_async`](BoundedQueue::pop_async). Share it
+/// by reference or in an `Arc`; every end may do everything.
+///
+/// # Closing
+///
+/// After [`close`](BoundedQueue::close) pushes fail and give the item back; pops drain what is
+/// left, then fail. [`close_now`](BoundedQueue::close_now) takes what is left.
+///
+/// # Cancel safety
+///
+/// No item is lost or duplicated by a cancel, a timeout or a close. An item stays in the queue
+/// until a pop returns it; a cancelled push has not pushed, and its item is dropped with the
+/// future, unless [`PushFuture::take`] takes it back. [`reserve`](BoundedQueue::reserve) waits for
+/// room without an item.
+///
+/// # Fairness
+///
+/// Items leave in the order in which they entered. Waiters are woken in the order in which they
+/// came, one for each item or room, but newcomers may be faster; who then finds nothing keeps its
+/// place in front.
+///
+/// # Memory effects
+///
+/// What happened before a push happens before the return of the pop that gets its item; what
+/// happened before [`close`](BoundedQueue::close) before the return of whatever fails because of
+/// it.
+///
+/// # Examples
+///
+/// A thread produces, a task consumes:
+///
+/// ```
+/// use bifrons::BoundedQueue;
+/// use std::sync::Arc;
+///
+/// let queue = Arc::new(BoundedQueue::new(2));
+/// let other = Arc::clone(&queue);
+/// let producer = std::thread::spawn(move || {
+///     for number in 1..=4 {
+///         other.push(number).unwrap();
+///     }
+///     other.close();
+/// });
+/// let sum = futures::executor::block_on(async {
+///     let mut sum = 0;
+///     while let Ok(number) = queue.pop_async().await {
+///         sum += number;
+///     }
+///     sum
+/// });
+/// assert_eq!(sum, 10);
+/// producer.join().unwrap();
+/// ```
+pub struct BoundedQueue<T> {
+    ring: Ring<T>,
+    senders: WaitList,
+    receivers: WaitList,
+}
+
+impl<T> BoundedQueue<T> {
+    /// An empty queue that holds up to `capacity` items. The memory is allocated here, once.
+    ///
+    /// # Panics
+    ///
+    /// If `capacity` is 0.
+    #[track_caller]
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            ring: Ring::new(capacity),
+            senders: WaitList::new((), 0),
+            receivers: WaitList::new((), 0),
+        }
+    }
+
+    /// Pushes if there is room at once.
+    ///
+    /// It waits for no event, but may spin while another thread is half-way through a pop, so that
+    /// `Full` is true.
+    ///
+    /// # Errors
+    ///
+    /// The item comes back: [`TryPushError::Full`] or [`TryPushError::Closed`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bifrons::{BoundedQueue, TryPushError};
+    ///
+    /// let queue = BoundedQueue::new(1);
+    /// queue.try_push('a').unwrap();
+    /// assert_eq!(queue.try_push('b'), Err(TryPushError::Full('b')));
+    /// ```
+    pub fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
+        let mut gap = GapWait::new();
+        loop {
+            match self.ring.claim_push() {
+                Ok(place) => {
+                    if place.write(item) {
+                        self.wake_one(Blocked::Receivers);
+                    }
+                    return Ok(());
+                }
+                Err(Refusal::Blocked) => return Err(TryPushError::Full(item)),
+                Err(Refusal::Closed) => return Err(TryPushError::Closed(item)),
+                Err(Refusal::Busy) => self.ring.wait_for_pop(&mut gap),
+            }
+        }
+    }
+
+    /// Pushes, waiting for room as long as it takes.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits: not for a thread that runs tasks.
+    ///
+    /// # Errors
+    ///
+    /// [`PushError`] with the item if the queue is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let queue = bifrons::BoundedQueue::new(1);
+    /// queue.push(1).unwrap();
+    /// queue.close();
+    /// assert_eq!(queue.push(2).unwrap_err().into_inner(), 2);
+    /// assert_eq!(queue.pop(), Ok(1));
+    /// assert!(queue.pop().is_err());
+    /// ```
+    pub fn push(&self, item: T) -> Result<(), PushError<T>> {
+        match self.push_until(item, None) {
+            Ok(()) => Ok(()),
+            Err(PushTimeoutError::Closed(item)) => Err(PushError(item)),
+            Err(PushTimeoutError::TimedOut(_)) => unreachable!("there is no deadline"),
+        }
+    }
+
+    /// [`push`](BoundedQueue::push) for at most `timeout`; zero only tries, and what the clock
+    /// cannot represent waits for ever.
+    ///
+    /// # Errors
+    ///
+    /// The item comes back: [`PushTimeoutError::TimedOut`] or [`PushTimeoutError::Closed`].
+    pub fn push_timeout(&self, item: T, timeout: Duration) -> Result<(), PushTimeoutError<T>> {
+        self.push_until(item, deadline_after(timeout))
+    }
+
+    /// [`push`](BoundedQueue::push) until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// The item comes back: [`PushTimeoutError::TimedOut`] or [`PushTimeoutError::Closed`].
+    pub fn push_deadline(&self, item: T, deadline: Instant) -> Result<(), PushTimeoutError<T>> {
+        self.push_until(item, Some(deadline))
+    }
+
+    fn push_until(&self, item: T, deadline: Option<Instant>) -> Result<(), PushTimeoutError<T>> {
+        let mut item = item;
+        let mut spin = Spin::new();
+        let hopeless = deadline.is_some_and(is_past);
+        loop {
+            match self.try_push(item) {
+                Ok(()) => return Ok(()),
+                Err(TryPushError::Closed(item)) => return Err(PushTimeoutError::Closed(item)),
+                Err(TryPushError::Full(full)) => item = full,
+            }
+            if hopeless || !spin.again() {
+                break;
+            }
+        }
+        let mut push = pin!(self.push_async(item));
+        match drive(push.as_mut(), deadline) {
+            Some(result) => result.map_err(PushTimeoutError::from),
+            None => match push.take() {
+                Some(item) => Err(PushTimeoutError::TimedOut(item)),
+                None => unreachable!("a pending push has its item"),
+            },
+        }
+    }
+
+    /// Pushes, waiting for room as a task of any executor.
+    ///
+    /// # Errors
+    ///
+    /// [`PushError`] with the item if the queue is closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future has not pushed: the item is dropped with it, unless
+    /// [`PushFuture::take`] takes it back first. Room that it was woken for goes to the next.
+    pub fn push_async(&self, item: T) -> PushFuture<'_, T> {
+        PushFuture::new(self, item)
+    }
+
+    /// Pops if there is an item at once.
+    ///
+    /// It waits for no event, but may spin while another thread is half-way through a push, so
+    /// that `Empty` is true.
+    ///
+    /// # Errors
+    ///
+    /// [`TryPopError::Empty`], or [`TryPopError::Closed`] if no item will ever come.
+    pub fn try_pop(&self) -> Result<T, TryPopError> {
+        let mut gap = GapWait::new();
+        loop {
+            match self.pop_once() {
+                Ok(item) => return Ok(item),
+                Err(Refusal::Blocked) => return Err(TryPopError::Empty),
+                Err(Refusal::Closed) => return Err(TryPopError::Closed),
+                Err(Refusal::Busy) => self.ring.wait_for_push(&mut gap),
+            }
+        }
+    }
+
+    /// Pops, waiting for an item as long as it takes.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits: not for a thread that runs tasks.
+    ///
+    /// # Errors
+    ///
+    /// [`PopError`] if the queue is closed and drained.
+    pub fn pop(&self) -> Result<T, PopError> {
+        match self.pop_until(None) {
+            Ok(item) => Ok(item),
+            Err(PopTimeoutError::Closed) => Err(PopError),
+            Err(PopTimeoutError::TimedOut) => unreachable!("there is no deadline"),
+        }
+    }
+
+    /// [`pop`](BoundedQueue::pop) for at most `timeout`; zero only tries, and what the clock
+    /// cannot represent waits for ever.
+    ///
+    /// # Errors
+    ///
+    /// [`PopTimeoutError::TimedOut`], or [`PopTimeoutError::Closed`] if no item will ever come.
+    pub fn pop_timeout(&self, timeout: Duration) -> Result<T, PopTimeoutError> {
+        self.pop_until(deadline_after(timeout))
+    }
+
+    /// [`pop`](BoundedQueue::pop) until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`PopTimeoutError::TimedOut`], or [`PopTimeoutError::Closed`] if no item will ever come.
+    pub fn pop_deadline(&self, deadline: Instant) -> Result<T, PopTimeoutError> {
+        self.pop_until(Some(deadline))
+    }
+
+    fn pop_until(&self, deadline: Option<Instant>) -> Result<T, PopTimeoutError> {
+        self.spin_pop(deadline, || self.try_pop()).unwrap_or_else(|| {
+            match drive(pin!(self.pop_async()), deadline) {
+                Some(result) => result.map_err(PopTimeoutError::from),
+                None => Err(PopTimeoutError::TimedOut),
+            }
+        })
+    }
+
+    /// Repeats `attempt` while it finds the queue empty and spinning may pay; `None`: still empty.
+    fn spin_pop<R>(
+        &self,
+        deadline: Option<Instant>,
+        mut attempt: impl FnMut() -> Result<R, TryPopError>,
+    ) -> Option<Result<R, PopTimeoutError>> {
+        let mut spin = Spin::new();
+        let hopeless = deadline.is_some_and(is_past);
+        loop {
+            match attempt() {
+                Ok(result) => return Some(Ok(result)),
+                Err(TryPopError::Closed) => return Some(Err(PopTimeoutError::Closed)),
+                Err(TryPopError::Empty) if hopeless || !spin.again() => return None,
+                Err(TryPopError::Empty) => {}
+            }
+        }
+    }
+
+    /// Pops, waiting for an item as a task of any executor.
+    ///
+    /// # Errors
+    ///
+    /// [`PopError`] if the queue is closed and drained.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses no item: it stays in the queue until a pop returns it, and an item
+    /// that it was woken for goes to the next.
+    pub fn pop_async(&self) -> PopFuture<'_, T> {
+        PopFuture::new(self)
+    }
+
+    /// One look for an item; a sender is woken for the room.
+    fn pop_once(&self) -> Result<T, Refusal> {
+        let (item, senders_wait) = self.ring.pop()?;
+        if senders_wait {
+            self.wake_one(Blocked::Senders);
+        }
+        Ok(item)
+    }
+
+    /// Pushes in any case: a full queue loses its oldest item, which is returned.
+    ///
+    /// Where all room is reserved there is nothing to evict, and the new item is returned. It waits
+    /// for no event, but may spin while another thread is half-way through a push or a pop.
+    ///
+    /// # Errors
+    ///
+    /// [`PushError`] with the item if the queue is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let latest = bifrons::BoundedQueue::new(1);
+    /// assert_eq!(latest.force_push(1), Ok(None));
+    /// assert_eq!(latest.force_push(2), Ok(Some(1)));
+    /// assert_eq!(latest.pop(), Ok(2));
+    /// ```
+    pub fn force_push(&self, item: T) -> Result<Option<T>, PushError<T>> {
+        let (evicted, receivers_wait) = self.ring.force_push(item).map_err(PushError)?;
+        if receivers_wait {
+            self.wake_one(Blocked::Receivers);
+        }
+        Ok(evicted)
+    }
+
+    /// Reserves room for one item if there is room at once.
+    ///
+    /// # Errors
+    ///
+    /// [`TryPushError::Full`] or [`TryPushError::Closed`].
+    pub fn try_reserve(&self) -> Result<Slot<'_, T>, TryPushError<()>> {
+        let mut gap = GapWait::new();
+        loop {
+            match self.ring.reserve() {
+                Ok(()) => return Ok(Slot::new(self)),
+                Err(Refusal::Blocked) => return Err(TryPushError::Full(())),
+                Err(Refusal::Closed) => return Err(TryPushError::Closed(())),
+                Err(Refusal::Busy) => self.ring.wait_for_pop(&mut gap),
+            }
+        }
+    }
+
+    /// Reserves room for one item, waiting as long as it takes.
+    ///
+    /// A [`Slot`] holds room, not a place in the order. At most 65 535 can be out at a time; while
+    /// they are, the queue counts as full.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits: not for a thread that runs tasks.
+    ///
+    /// # Errors
+    ///
+    /// [`PushError`] if the queue is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let queue = bifrons::BoundedQueue::new(2);
+    /// let slot = queue.reserve().unwrap();
+    /// queue.push("passes the slot").unwrap();
+    /// assert!(queue.try_push("no room").is_err());
+    /// slot.push("last").unwrap();
+    /// assert_eq!(queue.try_iter().collect::<Vec<_>>(), ["passes the slot", "last"]);
+    /// ```
+    pub fn reserve(&self) -> Result<Slot<'_, T>, PushError<()>> {
+        match self.reserve_until(None) {
+            Ok(slot) => Ok(slot),
+            Err(PushTimeoutError::Closed(())) => Err(PushError(())),
+            Err(PushTimeoutError::TimedOut(())) => unreachable!("there is no deadline"),
+        }
+    }
+
+    /// [`reserve`](BoundedQueue::reserve) for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`PushTimeoutError::TimedOut`] or [`PushTimeoutError::Closed`].
+    pub fn reserve_timeout(&self, timeout: Duration) -> Result<Slot<'_, T>, PushTimeoutError<()>> {
+        self.reserve_until(deadline_after(timeout))
+    }
+
+    /// [`reserve`](BoundedQueue::reserve) until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`PushTimeoutError::TimedOut`] or [`PushTimeoutError::Closed`].
+    pub fn reserve_deadline(&self, deadline: Instant) -> Result<Slot<'_, T>, PushTimeoutError<()>> {
+        self.reserve_until(Some(deadline))
+    }
+
+    fn reserve_until(
+        &self,
+        deadline: Option<Instant>,
+    ) -> Result<Slot<'_, T>, PushTimeoutError<()>> {
+        match drive(pin!(self.reserve_async()), deadline) {
+            Some(result) => result.map_err(PushTimeoutError::from),
+            None => Err(PushTimeoutError::TimedOut(())),
+        }
+    }
+
+    /// Reserves room for one item, waiting as a task of any executor.
+    ///
+    /// # Errors
+    ///
+    /// [`PushError`] if the queue is closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future withdraws the wait; room that it was woken for goes to the next.
+    pub fn reserve_async(&self) -> ReserveFuture<'_, T> {
+        ReserveFuture::new(self)
+    }
+
+    /// Pushes items one after the other, waiting for room before it takes each from the iterator.
+    ///
+    /// An iterator whose `size_hint` does not say that it is at its end is only found to be when
+    /// there is room.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits: not for a thread that runs tasks.
+    ///
+    /// # Errors
+    ///
+    /// [`PushError`] with the item in hand if the queue is closed; the rest stays in the iterator,
+    /// so pass `&mut iter` to keep it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let queue = bifrons::BoundedQueue::new(3);
+    /// assert_eq!(queue.push_many(1..=3), Ok(3));
+    /// let mut items = Vec::new();
+    /// assert_eq!(queue.pop_many(&mut items, 2), Ok(2));
+    /// assert_eq!(items, [1, 2]);
+    /// ```
+    pub fn push_many<I>(&self, items: I) -> Result<usize, PushError<T>>
+    where
+        I: IntoIterator<Item = T>,
+    {
+        crate::block_on(self.push_many_async(items))
+    }
+
+    /// [`push_many`](BoundedQueue::push_many) as a task of any executor.
+    ///
+    /// # Errors
+    ///
+    /// As [`push_many`](BoundedQueue::push_many).
+    ///
+    /// # Cancel safety
+    ///
+    /// What was pushed stays pushed; the future has no item in hand while it waits, so the rest is
+    /// in the iterator: pass `&mut iter` to keep it.
+    pub fn push_many_async<I>(&self, items: I) -> PushManyFuture<'_, T, I::IntoIter>
+    where
+        I: IntoIterator<Item = T>,
+    {
+        PushManyFuture::new(self, items.into_iter())
+    }
+
+    /// Pops what is there, up to `max` items, to the end of `items`.
+    ///
+    /// # Errors
+    ///
+    /// [`TryPopError::Empty`] or [`TryPopError::Closed`] if there is not one; never if `max` is 0.
+    pub fn try_pop_many(&self, items: &mut Vec<T>, max: usize) -> Result<usize, TryPopError> {
+        let mut gap = GapWait::new();
+        loop {
+            match self.pop_many_once(items, max) {
+                Ok(count) => return Ok(count),
+                Err(Refusal::Blocked) => return Err(TryPopError::Empty),
+                Err(Refusal::Closed) => return Err(TryPopError::Closed),
+                Err(Refusal::Busy) => self.ring.wait_for_push(&mut gap),
+            }
+        }
+    }
+
+    /// Waits for one item, then pops what is there, up to `max` items, to the end of `items`.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits: not for a thread that runs tasks.
+    ///
+    /// # Errors
+    ///
+    /// [`PopError`] if the queue is closed and drained; never if `max` is 0.
+    pub fn pop_many(&self, items: &mut Vec<T>, max: usize) -> Result<usize, PopError> {
+        match self.pop_many_until(items, max, None) {
+            Ok(count) => Ok(count),
+            Err(PopTimeoutError::Closed) => Err(PopError),
+            Err(PopTimeoutError::TimedOut) => unreachable!("there is no deadline"),
+        }
+    }
+
+    /// [`pop_many`](BoundedQueue::pop_many), waiting for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`PopTimeoutError::TimedOut`] or [`PopTimeoutError::Closed`]; never if `max` is 0.
+    pub fn pop_many_timeout(
+        &self,
+        items: &mut Vec<T>,
+        max: usize,
+        timeout: Duration,
+    ) -> Result<usize, PopTimeoutError> {
+        self.pop_many_until(items, max, deadline_after(timeout))
+    }
+
+    /// [`pop_many`](BoundedQueue::pop_many), waiting until `deadline` at the latest.
+    ///
+    /// # Errors
+    ///
+    /// [`PopTimeoutError::TimedOut`] or [`PopTimeoutError::Closed`]; never if `max` is 0.
+    pub fn pop_many_deadline(
+        &self,
+        items: &mut Vec<T>,
+        max: usize,
+        deadline: Instant,
+    ) -> Result<usize, PopTimeoutError> {
+        self.pop_many_until(items, max, Some(deadline))
+    }
+
+    fn pop_many_until(
+        &self,
+        items: &mut Vec<T>,
+        max: usize,
+        deadline: Option<Instant>,
+    ) -> Result<usize, PopTimeoutError> {
+        if let Some(result) = self.spin_pop(deadline, || self.try_pop_many(items, max)) {
+            return result;
+        }
+        match drive(pin!(self.pop_many_async(items, max)), deadline) {
+            Some(result) => result.map_err(PopTimeoutError::from),
+            None => Err(PopTimeoutError::TimedOut),
+        }
+    }
+
+    /// [`pop_many`](BoundedQueue::pop_many) as a task of any executor.
+    ///
+    /// # Errors
+    ///
+    /// As [`pop_many`](BoundedQueue::pop_many).
+    ///
+    /// # Cancel safety
+    ///
+    /// Items are taken in the poll that returns them: a dropped future has taken none.
+    pub fn pop_many_async<'a>(&'a self, items: &'a mut Vec<T>, max: usize) -> PopManyFuture<'a, T> {
+        PopManyFuture::new(self, items, max)
+    }
+
+    /// One look for up to `max` items. The vector grows before an item is taken.
+    fn pop_many_once(&self, items: &mut Vec<T>, max: usize) -> Result<usize, Refusal> {
+        let mut count = 0;
+        while count < max {
+            items.reserve(1);
+            match self.pop_once() {
+                Ok(item) => items.push(item),
+                Err(refusal) if count == 0 => return Err(refusal),
+                Err(_) => break,
+            }
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// Closes the queue: pushes fail from now on, pops drain what is left. Wakes everyone.
+    ///
+    /// Closing again changes nothing.
+    pub fn close(&self) {
+        self.ring.close();
+        self.wake_everyone();
+    }
+
+    /// Closes the queue and takes what is left in it.
+    ///
+    /// What the iterator has not yielded when it is dropped is dropped with it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let queue = bifrons::BoundedQueue::new(2);
+    /// queue.push_many([1, 2]).unwrap();
+    /// assert_eq!(queue.close_now().collect::<Vec<_>>(), [1, 2]);
+    /// assert!(queue.pop().is_err());
+    /// ```
+    pub fn close_now(&self) -> Drain<T> {
+        self.ring.close();
+        let items = Drain::new(self.ring.drain());
+        self.wake_everyone();
+        items
+    }
+
+    /// Whether the queue is closed. It never opens again.
+    pub fn is_closed(&self) -> bool {
+        self.ring.is_closed()
+    }
+
+    /// An iterator that waits for items and ends when the queue is closed and drained.
+    ///
+    /// # Blocking
+    ///
+    /// `next` parks this thread while it waits.
+    pub fn iter(&self) -> Iter<'_, T> {
+        Iter::new(self)
+    }
+
+    /// An iterator over the items that are there.
+    pub fn try_iter(&self) -> TryIter<'_, T> {
+        TryIter::new(self)
+    }
+
+    /// A stream of items that ends when the queue is closed and drained.
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`pop_async`](BoundedQueue::pop_async): dropping the stream, or a `next` of it, loses
+    /// no item.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures::StreamExt;
+    ///
+    /// let queue = bifrons::BoundedQueue::new(2);
+    /// queue.push_many([1, 2]).unwrap();
+    /// queue.close();
+    /// let items: Vec<_> = futures::executor::block_on(queue.stream().collect());
+    /// assert_eq!(items, [1, 2]);
+    /// ```
+    pub fn stream(&self) -> PopStream<'_, T> {
+        PopStream::new(self)
+    }
+
+    /// A sink that pushes. Closing the sink flushes it, which is nothing; the queue stays open, for
+    /// others may still push.
+    ///
+    /// # Cancel safety
+    ///
+    /// `poll_ready` reserves room, and dropping the sink gives it back. An item that was accepted
+    /// is in the queue.
+    pub fn sink(&self) -> PushSink<'_, T> {
+        PushSink::new(self)
+    }
+
+    /// How many items the queue can hold.
+    pub fn capacity(&self) -> usize {
+        self.ring.capacity()
+    }
+
+    /// How many items are in the queue: a snapshot.
+    pub fn len(&self) -> usize {
+        self.ring.snapshot().0
+    }
+
+    /// Whether a pop would find nothing: a snapshot.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether a push would find no room, reserved room counted: a snapshot.
+    pub fn is_full(&self) -> bool {
+        let (len, reserved, _) = self.ring.snapshot();
+        len + reserved >= self.capacity() || reserved as u64 == ring::MAX_RESERVED
+    }
+
+    /// How many threads and tasks are registered, on either side, and not yet woken: a snapshot.
+    pub fn waiting(&self) -> usize {
+        let senders = *self.senders.lock();
+        senders + *self.receivers.lock()
+    }
+}
+
+impl<T> fmt::Debug for BoundedQueue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (len, reserved, closed) = self.ring.snapshot();
+        f.debug_struct("BoundedQueue")
+            .field("len", &len)
+            .field("reserved", &reserved)
+            .field("capacity", &self.capacity())
+            .field("closed", &closed)
+            .field("waiting_senders", &*self.senders.lock())
+            .field("waiting_receivers", &*self.receivers.lock())
+            .finish()
+    }
+}

@@ -1,0 +1,645 @@
+//! The bounded buffer of [`BoundedQueue`](super::BoundedQueue). It never waits for an event.
+//!
+//! After Dmitry Vyukov's bounded MPMC queue, with the positions of crossbeam's array flavour, a
+//! waiting flag in the index words, and room that can be reserved.
+//!
+//! # The words
+//!
+//! ```text
+//!          63                       18 17           2        1       0
+//!         ┌───────────────────────────┬──────────────┬────────┬───────┐
+//!   tail  │ position {lap, index}     │ reserved     │ CLOSED │ WAIT  │
+//!         ├───────────────────────────┼──────────────┼────────┼───────┤
+//!   head  │ position {lap, index}     │ 0            │ 0      │ WAIT  │
+//!         └───────────────────────────┴──────────────┴────────┴───────┘
+//! ```
+//!
+//! | part | meaning | changed by |
+//! |---|---|---|
+//! | tail position | where the next item goes | push, by CAS |
+//! | reserved | slots that are out: room that is promised, at no position yet | `reserve` +1; `push_reserved`, `cancel_reserved` −1 |
+//! | `CLOSED` | no item enters any more | `close`; never cleared |
+//! | tail `WAIT` | receivers are queued | under the receivers' list lock |
+//! | head position | where the next item is taken | pop, by CAS |
+//! | head `WAIT` | senders are queued | under the senders' list lock |
+//!
+//! A push learns from the very CAS that claims its place whether receivers wait, and a pop whether
+//! senders do: no fence, no second word. The index of a position is below the capacity, its lap a
+//! multiple of `one_lap`, a power of two; so positions wrap where the word does.
+//!
+//! # The stamps
+//!
+//! | stamp of slot `i` | meaning |
+//! |---|---|
+//! | `p`, the position of index `i` in this lap | free, for the push that claims `p` |
+//! | `p + 1` | holds the item of position `p` |
+//!
+//! A push writes the item and then the stamp `p + 1`; a pop takes the item and then writes the next
+//! lap's `p`. Invariant: *the slots of positions `tail .. tail + reserved` are free or are being
+//! freed by somebody who has claimed them*. So a push looks at the stamp of `tail + reserved`, not of
+//! `tail`, before it claims `tail`; a reservation looks at the same one and leaves `tail` alone.
+//! With nothing reserved that is the plain ring.
+//!
+//! # Gaps
+//!
+//! Between a claim and its stamp the place is neither free nor full. Nobody may go to sleep on it
+//! (the claimer has read the `WAIT` flag already), so who meets it gets [`Refusal::Busy`] and waits
+//! for the other thread's next step with [`Ring::wait_for_push`] or [`Ring::wait_for_pop`].
+//!
+//! # Replacing the oldest
+//!
+//! `force_push` on a full ring claims the tail place first (a closed ring refuses there), then
+//! takes the item at the head by CAS. Until that is done there is one claim too many; pushes meet
+//! it as a gap. If a pop was faster, its slot becomes free and nothing is evicted.
+//!
+//! # Orderings
+//!
+//! Items travel through the stamps: Release after the write, Acquire before the read, both ways.
+//! The claims carry no data and may be Relaxed, but for `CLOSED`: whoever sees it has also seen
+//! every position that was claimed before it, for they are in the same word.
+
+#![expect(unsafe_code, reason = "owns the slots")]
+
+use crate::sys::atomic::{AtomicU64, Ordering};
+use crate::sys::{GapWait, Gate, GatePass, UnsafeCell, fresh};
+use crossbeam_utils::CachePadded;
+use std::mem::MaybeUninit;
+
+const WAIT: u64 = 1;
+const CLOSED: u64 = 1 << 1;
+const RESERVED_ONE: u64 = 1 << 2;
+const RESERVED: u64 = 0xffff << 2;
+const POSITION_SHIFT: u32 = 18;
+
+/// The most slots that can be out at a time. While they are, the ring counts as full.
+pub(super) const MAX_RESERVED: u64 = RESERVED / RESERVED_ONE;
+
+/// The most items that a ring can hold: positions need a lap's bits and some laps.
+const MAX_CAPACITY: usize = 1 << 40;
+
+/// A value of an index word.
+#[derive(Clone, Copy)]
+struct Word(u64);
+
+impl Word {
+    const fn position(self) -> u64 {
+        self.0 >> POSITION_SHIFT
+    }
+    const fn reserved(self) -> u64 {
+        (self.0 & RESERVED) / RESERVED_ONE
+    }
+    const fn is_closed(self) -> bool {
+        self.0 & CLOSED != 0
+    }
+    const fn is_waited_on(self) -> bool {
+        self.0 & WAIT != 0
+    }
+    const fn with_position(self, position: u64) -> Self {
+        Self((self.0 & !(u64::MAX << POSITION_SHIFT)) | (position << POSITION_SHIFT))
+    }
+}
+
+struct Slot<T> {
+    stamp: AtomicU64,
+    item: UnsafeCell<MaybeUninit<T>>,
+}
+
+/// Why there was nothing to claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// Full for a push, empty for a pop.
+    Blocked,
+    Closed,
+    /// Another thread is between its claim and its stamp.
+    Busy,
+}
+
+/// What may sleep on the ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Blocked {
+    Senders,
+    Receivers,
+}
+
+pub(super) struct Ring<T> {
+    tail: CachePadded<AtomicU64>,
+    head: CachePadded<AtomicU64>,
+    slots: Box<[Slot<T>]>,
+    one_lap: u64,
+    push_gate: Gate,
+    pop_gate: Gate,
+}
+
+// SAFETY: items are handed from thread to thread, never shared.
+unsafe impl<T: Send> Send for Ring<T> {}
+// SAFETY: a slot is accessed by the one thread that has claimed its position (see the stamps).
+unsafe impl<T: Send> Sync for Ring<T> {}
+
+/// A claimed position: room for one item, to be written without delay.
+#[must_use]
+pub(super) struct Place<'a, T> {
+    ring: &'a Ring<T>,
+    position: u64,
+    /// Receivers were queued when it was claimed.
+    wakes: bool,
+    _pass: GatePass<'a>,
+}
+
+impl<T> Ring<T> {
+    pub(super) fn new(capacity: usize) -> Self {
+        assert!(capacity > 0, "bifrons: a queue of capacity 0");
+        assert!(capacity <= MAX_CAPACITY, "bifrons: a queue of more than 2^40 items");
+        let slots = (0..capacity as u64)
+            .map(|index| Slot {
+                stamp: AtomicU64::new(index),
+                item: UnsafeCell::new(MaybeUninit::uninit()),
+            })
+            .collect();
+        Self {
+            tail: CachePadded::new(AtomicU64::new(0)),
+            head: CachePadded::new(AtomicU64::new(0)),
+            slots,
+            one_lap: (capacity as u64 + 1).next_power_of_two(),
+            push_gate: Gate::new(),
+            pop_gate: Gate::new(),
+        }
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The position that lies `steps` ≤ capacity behind `position`.
+    fn advance(&self, position: u64, steps: u64) -> u64 {
+        let index = position & (self.one_lap - 1);
+        let capacity = self.slots.len() as u64;
+        if index + steps < capacity {
+            position + steps
+        } else {
+            Self::wrap(position - index + self.one_lap + (index + steps - capacity))
+        }
+    }
+
+    /// Positions end where the word does.
+    const fn wrap(position: u64) -> u64 {
+        position & (u64::MAX >> POSITION_SHIFT)
+    }
+
+    /// The same slot, one lap later.
+    fn next_lap(&self, position: u64) -> u64 {
+        Self::wrap(position + self.one_lap)
+    }
+
+    fn slot(&self, position: u64) -> &Slot<T> {
+        // A position's index is below the capacity.
+        &self.slots[(position & (self.one_lap - 1)) as usize]
+    }
+
+    fn stamp(&self, position: u64) -> u64 {
+        // Acquire: pairs with the Release in `publish` and `free`: the item, or that it is gone.
+        self.slot(position).stamp.load(Ordering::Acquire)
+    }
+
+    /// What `word`, seen in `tail`, means for a push.
+    fn room(&self, word: Word) -> Result<(), Refusal> {
+        if word.is_closed() {
+            return Err(Refusal::Closed);
+        }
+        if word.reserved() == MAX_RESERVED {
+            return Err(Refusal::Blocked);
+        }
+        let needed = self.advance(word.position(), word.reserved());
+        if self.stamp(needed) == needed {
+            return Ok(());
+        }
+        // Relaxed: compared with `tail`, nothing is read through it. A stale head is a head that
+        // was; then the ring was full.
+        let head = Word(self.head.load(Ordering::Relaxed));
+        if self.next_lap(head.position()) == needed {
+            Err(Refusal::Blocked)
+        } else {
+            Err(Refusal::Busy)
+        }
+    }
+
+    /// Claims the tail place for one item.
+    pub(super) fn claim_push(&self) -> Result<Place<'_, T>, Refusal> {
+        // Acquire: a closed ring shows what was done before it was closed.
+        let mut word = Word(self.tail.load(Ordering::Acquire));
+        loop {
+            if let Err(refusal) = self.room(word) {
+                match self.confirm(&self.tail, word, refusal) {
+                    Ok(newer) => word = newer,
+                    Err(refusal) => return Err(refusal),
+                }
+                continue;
+            }
+            match self.take_place(word, word.reserved()) {
+                Ok(place) => {
+                    if word.reserved() != 0 {
+                        self.wait_until_free(place.position);
+                    }
+                    return Ok(place);
+                }
+                Err(seen) => word = seen,
+            }
+        }
+    }
+
+    /// A gap may be the look of a stale word: `Ok` with the newer one, to try again.
+    fn confirm(&self, index: &AtomicU64, word: Word, refusal: Refusal) -> Result<Word, Refusal> {
+        if refusal != Refusal::Busy {
+            return Err(refusal);
+        }
+        let newer = Word(fresh(index));
+        if newer.position() == word.position() && newer.reserved() == word.reserved() {
+            return Err(refusal);
+        }
+        Ok(newer)
+    }
+
+    /// Moves `tail` from `word` one position on, leaving `reserved`.
+    fn take_place(&self, word: Word, reserved: u64) -> Result<Place<'_, T>, Word> {
+        let pass = self.push_gate.enter();
+        let next = Word((word.0 & !RESERVED) | (reserved * RESERVED_ONE))
+            .with_position(self.advance(word.position(), 1));
+        // Relaxed: the item goes through the stamp; the flags are read by RMWs on this word.
+        // Acquire on failure: CLOSED may be what was seen.
+        match self.tail.compare_exchange_weak(word.0, next.0, Ordering::Relaxed, Ordering::Acquire)
+        {
+            Ok(_) => Ok(Place {
+                ring: self,
+                position: word.position(),
+                wakes: word.is_waited_on(),
+                _pass: pass,
+            }),
+            Err(seen) => Err(Word(seen)),
+        }
+    }
+
+    /// Claims room for one item, at no position yet. It ends with `push_reserved` or
+    /// `cancel_reserved`.
+    pub(super) fn reserve(&self) -> Result<(), Refusal> {
+        let mut word = Word(self.tail.load(Ordering::Acquire));
+        loop {
+            if let Err(refusal) = self.room(word) {
+                match self.confirm(&self.tail, word, refusal) {
+                    Ok(newer) => word = newer,
+                    Err(refusal) => return Err(refusal),
+                }
+                continue;
+            }
+            // Orderings as in `take_place`.
+            match self.tail.compare_exchange_weak(
+                word.0,
+                word.0 + RESERVED_ONE,
+                Ordering::Relaxed,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => return Ok(()),
+                Err(seen) => word = Word(seen),
+            }
+        }
+    }
+
+    /// Turns a reservation into the tail place. `None`: closed, and the reservation stays. The flag
+    /// tells that the ring counted as full because all reservations were out.
+    pub(super) fn push_reserved(&self) -> Option<(Place<'_, T>, bool)> {
+        let mut word = Word(self.tail.load(Ordering::Acquire));
+        loop {
+            if word.is_closed() {
+                return None;
+            }
+            match self.take_place(word, word.reserved() - 1) {
+                Ok(place) => {
+                    self.wait_until_free(place.position);
+                    return Some((place, word.reserved() == MAX_RESERVED));
+                }
+                Err(seen) => word = seen,
+            }
+        }
+    }
+
+    /// Gives a reservation back. The flags tell that senders are queued, and that the ring counted
+    /// as full because all reservations were out.
+    pub(super) fn cancel_reserved(&self) -> (bool, bool) {
+        // Relaxed: ordered by the next RMW.
+        let word = Word(self.tail.fetch_sub(RESERVED_ONE, Ordering::Relaxed));
+        (self.senders_wait(), word.reserved() == MAX_RESERVED)
+    }
+
+    /// Whether senders are queued, after `tail` has been lowered.
+    ///
+    /// An RMW, AcqRel: of this and the RMW by which a sender sets the flag one comes first. If this
+    /// one, it publishes the new `tail` to the sender, who looks at it again before it sleeps. If
+    /// the sender's, this one reads the flag.
+    pub(super) fn senders_wait(&self) -> bool {
+        Word(self.head.fetch_or(0, Ordering::AcqRel)).is_waited_on()
+    }
+
+    /// Claims the oldest item. The flag tells that senders are queued.
+    pub(super) fn pop(&self) -> Result<(T, bool), Refusal> {
+        // Relaxed: the item comes through the stamp.
+        let mut word = Word(self.head.load(Ordering::Relaxed));
+        loop {
+            let position = word.position();
+            if self.stamp(position) == position + 1 {
+                let _pass = self.pop_gate.enter();
+                let next = word.with_position(self.advance(position, 1));
+                // Relaxed: as above; the flag is read by RMWs on this word.
+                match self.head.compare_exchange_weak(
+                    word.0,
+                    next.0,
+                    Ordering::Relaxed,
+                    Ordering::Relaxed,
+                ) {
+                    // SAFETY: claimed by this CAS, and the stamp says that the item is there.
+                    Ok(_) => return Ok((unsafe { self.take(position) }, word.is_waited_on())),
+                    Err(seen) => word = Word(seen),
+                }
+                continue;
+            }
+            // Acquire: a closed ring shows every item that was pushed before it was closed.
+            let tail = Word(self.tail.load(Ordering::Acquire));
+            let refusal = match (tail.position() == position, tail.is_closed()) {
+                (true, true) => Refusal::Closed,
+                (true, false) => Refusal::Blocked,
+                (false, _) => Refusal::Busy,
+            };
+            match self.confirm(&self.head, word, refusal) {
+                Ok(newer) => word = newer,
+                Err(refusal) => return Err(refusal),
+            }
+        }
+    }
+
+    /// Moves the item out and frees its slot for the next lap.
+    ///
+    /// # Safety
+    ///
+    /// The caller has claimed `position` from `head`, and its stamp says that the item is there.
+    unsafe fn take(&self, position: u64) -> T {
+        let slot = self.slot(position);
+        let item = slot.item.with(|item| {
+            // SAFETY: written by the push that set the stamp (`MaybeUninit<T>` lies as `T` does);
+            // nobody else reads it, for the position is ours.
+            unsafe { item.cast::<T>().read() }
+        });
+        // Release: pairs with the Acquire in `stamp`: the item is gone before it is overwritten.
+        slot.stamp.store(self.next_lap(position), Ordering::Release);
+        item
+    }
+
+    /// Makes room for `item` at the cost of the oldest, which is returned. `Err`: closed.
+    ///
+    /// If all room is reserved there is nothing to evict, and the item itself is returned.
+    pub(super) fn force_push(&self, item: T) -> Result<(Option<T>, bool), T> {
+        let mut gap = GapWait::new();
+        let mut word = Word(self.tail.load(Ordering::Acquire));
+        loop {
+            if word.is_closed() {
+                return Err(item);
+            }
+            let reserved = word.reserved();
+            let needed = self.advance(word.position(), reserved);
+            let is_free = self.stamp(needed) == needed;
+            if !is_free {
+                if reserved == self.slots.len() as u64 {
+                    return Ok((Some(item), false));
+                }
+                let head = Word(fresh(&self.head));
+                if self.next_lap(head.position()) != needed {
+                    // Somebody is in the gap, or the word is stale.
+                    gap.pause(&self.pop_gate);
+                    word = Word(fresh(&self.tail));
+                    continue;
+                }
+            }
+            match self.take_place(word, reserved) {
+                Ok(place) => {
+                    let evicted = if is_free { None } else { self.evict(needed) };
+                    self.wait_until_free(place.position);
+                    return Ok((evicted, place.write(item)));
+                }
+                Err(seen) => word = seen,
+            }
+        }
+    }
+
+    /// Frees the slot of `needed` by taking its item of the lap before, unless a pop does so.
+    fn evict(&self, needed: u64) -> Option<T> {
+        let mut gap = GapWait::new();
+        loop {
+            let word = Word(fresh(&self.head));
+            let position = word.position();
+            // How many positions the head is behind the one to be taken.
+            let oldest = self.next_lap(position);
+            if oldest == needed {
+                if self.stamp(position) != position + 1 {
+                    gap.pause(&self.push_gate);
+                    continue;
+                }
+                let _pass = self.pop_gate.enter();
+                let next = word.with_position(self.advance(position, 1));
+                // Relaxed: as in `pop`.
+                let claimed = self.head.compare_exchange_weak(
+                    word.0,
+                    next.0,
+                    Ordering::Relaxed,
+                    Ordering::Relaxed,
+                );
+                if claimed.is_ok() {
+                    // SAFETY: claimed by this CAS, and the stamp says that the item is there.
+                    return Some(unsafe { self.take(position) });
+                }
+            } else if Self::is_before(oldest, needed) {
+                // An earlier eviction is not done.
+                gap.pause(&self.push_gate);
+            } else {
+                self.wait_until_free(needed);
+                return None;
+            }
+        }
+    }
+
+    /// Whether position `a` comes before `b`; they are at most two laps apart.
+    const fn is_before(a: u64, b: u64) -> bool {
+        let distance = Self::wrap(b.wrapping_sub(a));
+        distance != 0 && distance < 1 << (u64::BITS - POSITION_SHIFT - 1)
+    }
+
+    /// The slot of a claimed position may still be left by the pop of the lap before.
+    fn wait_until_free(&self, position: u64) {
+        let mut gap = GapWait::new();
+        while self.stamp(position) != position {
+            gap.pause(&self.pop_gate);
+        }
+    }
+
+    /// Waits for a push to leave its gap, as long as it takes.
+    pub(super) fn wait_for_push(&self, gap: &mut GapWait) {
+        gap.pause(&self.push_gate);
+    }
+
+    /// Waits for a pop to leave its gap, as long as it takes.
+    pub(super) fn wait_for_pop(&self, gap: &mut GapWait) {
+        gap.pause(&self.pop_gate);
+    }
+
+    /// The same for a `poll`: `false` when it must return.
+    pub(super) fn wait_briefly(&self, side: Blocked, gap: &mut GapWait) -> bool {
+        gap.pause_briefly(match side {
+            Blocked::Senders => &self.pop_gate,
+            Blocked::Receivers => &self.push_gate,
+        })
+    }
+
+    /// Announces a sleeper, holding its side's list lock; whether it may sleep indeed.
+    ///
+    /// The RMW is the proof (I4): what changes the word later sees the flag and wakes; what
+    /// changed it before is seen here.
+    pub(super) fn announce(&self, side: Blocked) -> bool {
+        match side {
+            Blocked::Receivers => {
+                // AcqRel: as for the senders.
+                let tail = Word(self.tail.fetch_or(WAIT, Ordering::AcqRel));
+                let head = Word(fresh(&self.head));
+                !tail.is_closed() && tail.position() == head.position()
+            }
+            Blocked::Senders => {
+                // AcqRel: pairs with the RMW in `senders_wait`.
+                let head = Word(self.head.fetch_or(WAIT, Ordering::AcqRel));
+                // `close` drains the list under the list lock that is held: its flag is seen.
+                let tail = Word(fresh(&self.tail));
+                let needed = self.advance(tail.position(), tail.reserved());
+                !tail.is_closed()
+                    && (tail.reserved() == MAX_RESERVED || self.next_lap(head.position()) == needed)
+            }
+        }
+    }
+
+    /// Nobody of this side is queued any more; called holding its list lock.
+    pub(super) fn retract(&self, side: Blocked) {
+        let index = match side {
+            Blocked::Receivers => &self.tail,
+            Blocked::Senders => &self.head,
+        };
+        // Relaxed: the flag alone; the list lock orders those who change it.
+        index.fetch_and(!WAIT, Ordering::Relaxed);
+    }
+
+    /// Refuses every later push. `false` if that was so already.
+    pub(super) fn close(&self) -> bool {
+        // AcqRel: publishes what was done before the close to those who see it.
+        !Word(self.tail.fetch_or(CLOSED, Ordering::AcqRel)).is_closed()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        Word(self.tail.load(Ordering::Acquire)).is_closed()
+    }
+
+    /// Takes all items of a closed ring in one claim.
+    pub(super) fn drain(&self) -> Vec<T> {
+        debug_assert!(self.is_closed(), "the tail must stand still");
+        let mut items = Vec::new();
+        let tail = Word(fresh(&self.tail));
+        let mut word = Word(fresh(&self.head));
+        loop {
+            // Before the claim: an allocation may fail.
+            items.reserve(self.distance(word.position(), tail.position()));
+            // Relaxed: the items come through their stamps.
+            match self.head.compare_exchange(
+                word.0,
+                word.with_position(tail.position()).0,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => break,
+                Err(seen) => word = Word(seen),
+            }
+        }
+        let mut position = word.position();
+        let mut gap = GapWait::new();
+        while position != tail.position() {
+            if self.stamp(position) != position + 1 {
+                gap.pause(&self.push_gate);
+                continue;
+            }
+            // SAFETY: claimed by the CAS above, and the stamp says that the item is there.
+            items.push(unsafe { self.take(position) });
+            position = self.advance(position, 1);
+        }
+        items
+    }
+
+    /// How many positions lie between two, which are at most one claim over a lap apart.
+    fn distance(&self, from: u64, to: u64) -> usize {
+        let capacity = self.slots.len() as u64;
+        let laps = Self::wrap(to.wrapping_sub(from)).wrapping_add(from & (self.one_lap - 1))
+            / self.one_lap;
+        let index = |position: u64| position & (self.one_lap - 1);
+        (laps * capacity + index(to) - index(from)) as usize
+    }
+
+    /// Items in the ring, reservations, and whether it is closed: one snapshot.
+    pub(super) fn snapshot(&self) -> (usize, usize, bool) {
+        loop {
+            let tail = Word(fresh(&self.tail));
+            let head = Word(fresh(&self.head));
+            if fresh(&self.tail) >> POSITION_SHIFT == tail.position() {
+                let len = self.distance(head.position(), tail.position()).min(self.capacity());
+                return (len, tail.reserved() as usize, tail.is_closed());
+            }
+        }
+    }
+}
+
+impl<T> Place<'_, T> {
+    /// Puts the item in. The flag tells that a receiver is to be woken.
+    pub(super) fn write(self, item: T) -> bool {
+        let slot = self.ring.slot(self.position);
+        slot.item.with_mut(|cell| {
+            // SAFETY: the position is claimed and its stamp says that the slot is free.
+            unsafe { (*cell).write(item) };
+        });
+        // Release: pairs with the Acquire in `stamp`; publishes the item.
+        slot.stamp.store(self.position + 1, Ordering::Release);
+        self.wakes
+    }
+}
+
+impl<T> Drop for Ring<T> {
+    fn drop(&mut self) {
+        // Every claim has been stamped: claims borrow the ring.
+        let position = Word(fresh(&self.head)).position();
+        let tail = Word(fresh(&self.tail)).position();
+        Rest { ring: self, position, tail }.drop_items();
+    }
+}
+
+/// The items between two positions. If the drop of one panics, the others are dropped all the same.
+struct Rest<'a, T> {
+    ring: &'a Ring<T>,
+    position: u64,
+    tail: u64,
+}
+
+impl<T> Rest<'_, T> {
+    fn drop_items(&mut self) {
+        while self.position != self.tail {
+            let position = self.position;
+            self.position = self.ring.advance(position, 1);
+            if self.ring.stamp(position) == position + 1 {
+                // SAFETY: the ring is being dropped, so the position is ours; it is passed by once,
+                // and the stamp says that the item is there.
+                drop(unsafe { self.ring.take(position) });
+            }
+        }
+    }
+}
+
+impl<T> Drop for Rest<'_, T> {
+    fn drop(&mut self) {
+        self.drop_items();
+    }
+}

@@ -1,0 +1,190 @@
+//! Sleeping beside the ring.
+//!
+//! Each side, senders and receivers, has a wait list; a `WAIT` flag in the index word of the
+//! *other* side says that it is not empty (I1).
+//!
+//! # Who wakes whom
+//!
+//! One waiter for each item or room. A push that saw `WAIT` when it claimed its place notifies the
+//! first receiver, a pop the first sender. Suppressing a second wake-up, as the lock does, would
+//! leave an item to nobody (async-std#452). Invariant: *while receivers are queued, there are at
+//! most as many items as notified receivers that have not finished*; a receiver finishes by taking
+//! an item or by passing its notification on. Likewise senders and room.
+//!
+//! A notified waiter that finds nothing, because a newcomer was faster, queues again at the front.
+//! One that succeeds while it is still queued takes itself out first (crossfire#22). One that is
+//! dropped while notified wakes the next.
+
+#![expect(unsafe_code, reason = "each waiter uses one node with one list")]
+
+use super::BoundedQueue;
+use super::ring::{Blocked, Refusal};
+use crate::sys::GapWait;
+use crate::wait::{Locked, Node, Place, State, WaitQueue, WakeBatch, discard, wake};
+use pin_project_lite::pin_project;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+/// Under the list lock: how many nodes there are.
+pub(super) type WaitList = WaitQueue<(), usize>;
+
+impl<T> BoundedQueue<T> {
+    fn list(&self, side: Blocked) -> &WaitList {
+        match side {
+            Blocked::Senders => &self.senders,
+            Blocked::Receivers => &self.receivers,
+        }
+    }
+
+    /// Under the list lock: one node has left.
+    fn note_departure(&self, side: Blocked, list: &mut Locked<'_, (), usize>) {
+        **list -= 1;
+        if **list == 0 {
+            self.ring.retract(side);
+        }
+    }
+
+    fn pop_waiter(&self, side: Blocked, list: &mut Locked<'_, (), usize>) -> Option<Waker> {
+        let waker = list.pop(State::Notified)?;
+        self.note_departure(side, list);
+        Some(waker)
+    }
+
+    /// Notifies the first waiter, if there is one.
+    #[cold]
+    pub(super) fn wake_one(&self, side: Blocked) {
+        let mut list = self.list(side).lock();
+        let waker = self.pop_waiter(side, &mut list);
+        drop(list);
+        wake(waker);
+    }
+
+    /// Notifies the senders that wait now.
+    #[cold]
+    pub(super) fn wake_senders(&self) {
+        let mut left = None;
+        self.senders.wake_all(|list| {
+            let left = left.get_or_insert(**list);
+            *left = left.checked_sub(1)?;
+            self.pop_waiter(Blocked::Senders, list)
+        });
+    }
+
+    /// Notifies everyone on both sides, once the ring is closed: nobody queues any more.
+    pub(super) fn wake_everyone(&self) {
+        let mut batch = WakeBatch::new();
+        for side in [Blocked::Senders, Blocked::Receivers] {
+            self.list(side).wake_batch(&mut batch, |list| self.pop_waiter(side, list));
+        }
+        batch.finish();
+    }
+}
+
+pin_project! {
+    /// One wait of one operation.
+    pub(super) struct Waiter<'a, T> {
+        queue: &'a BoundedQueue<T>,
+        side: Blocked,
+        #[pin]
+        node: Node,
+    }
+
+    impl<T> PinnedDrop for Waiter<'_, T> {
+        fn drop(this: Pin<&mut Self>) {
+            this.cancel();
+        }
+    }
+}
+
+impl<'a, T> Waiter<'a, T> {
+    pub(super) fn new(queue: &'a BoundedQueue<T>, side: Blocked) -> Self {
+        Self { queue, side, node: Node::new() }
+    }
+
+    pub(super) fn queue(&self) -> &'a BoundedQueue<T> {
+        self.queue
+    }
+
+    pub(super) fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// Tries, else sleeps. `Err`: the queue is closed.
+    pub(super) fn poll<R>(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut attempt: impl FnMut(&'a BoundedQueue<T>) -> Result<R, Refusal>,
+    ) -> Poll<Result<R, Closed>> {
+        let mut this = self.project();
+        let (queue, side) = (*this.queue, *this.side);
+        let mut gap = GapWait::new();
+        loop {
+            let result = match attempt(queue) {
+                Ok(result) => Ok(result),
+                Err(Refusal::Closed) => Err(Closed),
+                Err(Refusal::Busy) => {
+                    if !queue.ring.wait_briefly(side, &mut gap) {
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    continue;
+                }
+                Err(Refusal::Blocked) => {
+                    if Self::sleep(queue, side, this.node.as_mut(), cx) {
+                        return Poll::Pending;
+                    }
+                    continue;
+                }
+            };
+            // A notification has served its purpose; a node that is still queued leaves.
+            Self::leave(queue, side, this.node.as_mut());
+            return Poll::Ready(result);
+        }
+    }
+
+    /// Queues, or stays queued with `cx` to wake; `false`: look again.
+    fn sleep(
+        queue: &BoundedQueue<T>,
+        side: Blocked,
+        node: Pin<&mut Node>,
+        cx: &Context<'_>,
+    ) -> bool {
+        let node = node.as_ref();
+        let place = match node.state() {
+            // SAFETY: only ever queued on this list.
+            State::Queued => return unsafe { queue.list(side).refresh(node, cx) },
+            State::Idle => Place::Back,
+            State::Notified | State::Granted => Place::Front,
+        };
+        let waker = cx.waker().clone();
+        let mut list = queue.list(side).lock();
+        if queue.ring.announce(side) {
+            *list += 1;
+            // SAFETY: in no list, only ever queued on this one, and withdrawn by `drop`.
+            unsafe { list.insert(node, place, waker, 0) };
+            return true;
+        }
+        if *list == 0 {
+            queue.ring.retract(side);
+        }
+        drop(list);
+        discard(Some(waker));
+        false
+    }
+
+    fn leave(queue: &BoundedQueue<T>, side: Blocked, node: Pin<&mut Node>) -> State {
+        // SAFETY: only ever queued on this list.
+        unsafe { queue.list(side).withdraw(node.as_ref(), |list| queue.note_departure(side, list)) }
+    }
+
+    /// Ends the wait; a notification goes to the next.
+    pub(super) fn cancel(self: Pin<&mut Self>) {
+        let this = self.project();
+        if Self::leave(this.queue, *this.side, this.node) == State::Notified {
+            this.queue.wake_one(*this.side);
+        }
+    }
+}
+
+/// The queue is closed.
+pub(super) struct Closed;

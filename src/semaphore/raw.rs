@@ -1,0 +1,318 @@
+//! The protocol of [`Semaphore`](super::Semaphore).
+//!
+//! # The word
+//!
+//! ```text
+//!  ┌──────────────────────────────────────────────┬────────┐
+//!  │ permits available, signed                    │ QUEUED │
+//!  └──────────────────────────────────────────────┴────────┘
+//! ```
+//!
+//! | part | meaning | changed by |
+//! |---|---|---|
+//! | permits | free permits; negative: the debt that a shrinking `resize` left | `acquire` takes by CAS, `give_back` adds by one RMW, `grant` takes for the first waiter |
+//! | `QUEUED` | the list is not empty | under the list lock only (I1) |
+//!
+//! Under the list lock: `total` (available + outstanding) and the `bound`. Acquiring and returning
+//! leave `total` alone, so only `release`, `forget` and `resize` pay for it.
+//!
+//! # Who is served
+//!
+//! First come, first served, from registration on. While `QUEUED` is set nobody takes permits but
+//! [`RawSemaphore::grant`], which takes for the first waiter when the word has enough: never a
+//! part. A granted node owns its permits; if its future is dropped, they are returned. A first
+//! waiter that leaves lets `grant` look at the next one, which may need less.
+//!
+//! Whoever adds permits sees `QUEUED` in the RMW that adds them, or the waiter sees the permits in
+//! the RMW that sets `QUEUED`: one word, so there is no third case (I4).
+//!
+//! # Orderings
+//!
+//! Returning is a Release RMW, taking an Acquire RMW: what was done before a permit was returned
+//! is visible to whoever acquires it. A grant is an AcqRel RMW by the granting thread, and reaches
+//! the waiter through its node's state.
+
+#![expect(unsafe_code, reason = "each wait uses one node with one queue")]
+
+use crate::error::ReleaseError;
+use crate::sys::atomic::{AtomicIsize, Ordering};
+use crate::sys::{Spin, const_fn};
+use crate::wait::{Locked, Node, Place, State, WaitQueue, discard};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+const QUEUED: isize = 1;
+const PERMIT: isize = 2;
+
+/// A quarter of the address space: sums of two fit the word beside its flag.
+pub(super) const MAX_PERMITS: usize = isize::MAX as usize >> 2;
+
+/// A value of the word.
+#[derive(Clone, Copy)]
+struct Word(isize);
+
+impl Word {
+    const fn permits(self) -> isize {
+        self.0 >> 1
+    }
+    const fn is_queued(self) -> bool {
+        self.0 & QUEUED != 0
+    }
+}
+
+/// `n` permits as a difference of words. `n` is at most `MAX_PERMITS`, so nothing is cut off.
+const fn delta(n: usize) -> isize {
+    n as isize * PERMIT
+}
+
+/// What the list lock guards.
+pub(super) struct Books {
+    /// Available and outstanding permits. Negative where a debt outlived those who would pay it.
+    total: isize,
+    bound: Option<usize>,
+    waiting: usize,
+}
+
+pub(super) struct RawSemaphore {
+    queue: WaitQueue<AtomicIsize, Books>,
+}
+
+type List<'a> = Locked<'a, AtomicIsize, Books>;
+
+impl RawSemaphore {
+    const_fn! {
+        pub(super) const fn new(permits: usize, bound: Option<usize>) -> Self {
+            assert!(permits <= MAX_PERMITS, "bifrons: more than Semaphore::MAX_PERMITS permits");
+            let books = Books { total: permits as isize, bound, waiting: 0 };
+            Self { queue: WaitQueue::new(AtomicIsize::new(delta(permits)), books) }
+        }
+    }
+
+    fn word(&self) -> Word {
+        // Relaxed: a look; whatever is decided on it is decided again by an RMW.
+        Word(self.queue.word.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn available(&self) -> usize {
+        usize::try_from(self.word().permits()).unwrap_or(0)
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.queue.lock().waiting
+    }
+
+    pub(super) fn bound(&self) -> Option<usize> {
+        self.queue.lock().bound
+    }
+
+    #[inline]
+    pub(super) fn try_acquire(&self, n: usize) -> bool {
+        let mut word = self.word();
+        // Nothing is always there, behind any queue and any debt.
+        while n == 0 || (!word.is_queued() && word.permits() >= n as isize) {
+            // Acquire: pairs with the Release in `give_back`. Relaxed on failure: nothing was taken.
+            match self.queue.word.compare_exchange_weak(
+                word.0,
+                word.0 - delta(n),
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return true,
+                Err(seen) => word = Word(seen),
+            }
+        }
+        false
+    }
+
+    /// [`try_acquire`](Self::try_acquire), for as long as spinning may pay and nobody queues.
+    #[inline]
+    pub(super) fn spin_acquire(&self, n: usize) -> bool {
+        self.try_acquire(n) || {
+            let mut spin = Spin::new();
+            loop {
+                if self.word().is_queued() || !spin.again() {
+                    return false;
+                }
+                if self.try_acquire(n) {
+                    return true;
+                }
+            }
+        }
+    }
+
+    /// Acquires, else queues `node`.
+    ///
+    /// # Safety
+    ///
+    /// `node` is only ever queued on this semaphore, and [`RawSemaphore::cancel`] is called
+    /// before it is freed.
+    pub(super) unsafe fn poll(&self, node: Pin<&Node>, n: usize, cx: &Context<'_>) -> Poll<()> {
+        loop {
+            match node.state() {
+                State::Idle | State::Notified => {
+                    if self.try_acquire(n) {
+                        return Poll::Ready(());
+                    }
+                    let waker = cx.waker().clone();
+                    let mut list = self.queue.lock();
+                    if self.take_or_queue(&mut list, n) {
+                        drop(list);
+                        discard(Some(waker));
+                        return Poll::Ready(());
+                    }
+                    list.waiting += 1;
+                    // SAFETY: in no list; the rest is the caller's promise.
+                    unsafe { list.insert(node, Place::Back, waker, n) };
+                    return Poll::Pending;
+                }
+                State::Queued => {
+                    // SAFETY: the caller's promise.
+                    if unsafe { self.queue.refresh(node, cx) } {
+                        return Poll::Pending;
+                    }
+                }
+                State::Granted => {
+                    node.reset();
+                    return Poll::Ready(());
+                }
+            }
+        }
+    }
+
+    /// Under the list lock: takes `n` permits, or sets `QUEUED`. The RMW is the proof that
+    /// whoever adds permits later will see it (I4).
+    fn take_or_queue(&self, list: &mut List<'_>, n: usize) -> bool {
+        let mut word = self.word();
+        loop {
+            let free = list.is_empty() && word.permits() >= n as isize;
+            let next = if free { word.0 - delta(n) } else { word.0 | QUEUED };
+            // Acquire: as in `try_acquire`.
+            match self.queue.word.compare_exchange_weak(
+                word.0,
+                next,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return free,
+                Err(seen) => word = Word(seen),
+            }
+        }
+    }
+
+    /// Ends a wait that has not acquired; permits that it was granted go back.
+    ///
+    /// # Safety
+    ///
+    /// `node` is only ever queued on this semaphore.
+    pub(super) unsafe fn cancel(&self, node: Pin<&Node>, n: usize) {
+        let mut next_fits = false;
+        // SAFETY: the caller's promise.
+        let state = unsafe {
+            self.queue.withdraw(node, |list| {
+                list.waiting -= 1;
+                match list.front_arg() {
+                    // It may have been the first, and the next one may need less.
+                    Some(n) => next_fits = self.word().permits() >= n as isize,
+                    // Relaxed: the flag alone; the list lock orders those who change it.
+                    None => drop(self.queue.word.fetch_and(!QUEUED, Ordering::Relaxed)),
+                }
+            })
+        };
+        if state == State::Granted {
+            self.give_back(n);
+        } else if next_fits {
+            self.grant();
+        }
+    }
+
+    /// Returns `n` acquired permits.
+    #[inline]
+    pub(super) fn give_back(&self, n: usize) {
+        // Release: pairs with the Acquire in `try_acquire` and `grant`.
+        let word = Word(self.queue.word.fetch_add(delta(n), Ordering::Release));
+        if word.is_queued() {
+            self.grant();
+        }
+    }
+
+    /// Gives permits to waiters from the front, as long as they suffice for the first.
+    #[cold]
+    fn grant(&self) {
+        self.queue.wake_all(|list| {
+            let n = list.front_arg()?;
+            let mut word = self.word();
+            while word.permits() >= n as isize {
+                let last = list.waiting == 1;
+                let clear = if last { QUEUED } else { 0 };
+                // Acquire: pairs with the Release in `give_back`, on behalf of the waiter.
+                match self.queue.word.compare_exchange_weak(
+                    word.0,
+                    (word.0 - delta(n)) & !clear,
+                    Ordering::Acquire,
+                    Ordering::Relaxed,
+                ) {
+                    Ok(_) => {
+                        list.waiting -= 1;
+                        return list.pop(State::Granted);
+                    }
+                    Err(seen) => word = Word(seen),
+                }
+            }
+            None
+        });
+    }
+
+    pub(super) fn try_release(&self, n: usize) -> Result<(), ReleaseError> {
+        let mut list = self.queue.lock();
+        let limit = list.bound.unwrap_or(MAX_PERMITS);
+        if n > MAX_PERMITS || list.total + n as isize > limit as isize {
+            return Err(ReleaseError);
+        }
+        list.total += n as isize;
+        drop(list);
+        self.give_back(n);
+        Ok(())
+    }
+
+    /// `n` outstanding permits will never come back.
+    pub(super) fn forget(&self, n: usize) {
+        self.queue.lock().total -= n as isize;
+    }
+
+    /// Takes up to `n` available permits out of circulation.
+    pub(super) fn forget_available(&self, n: usize) -> usize {
+        let mut list = self.queue.lock();
+        let mut word = self.word();
+        loop {
+            let taken = usize::try_from(word.permits()).unwrap_or(0).min(n);
+            // Acquire: these permits are acquired, as in `try_acquire`.
+            match self.queue.word.compare_exchange_weak(
+                word.0,
+                word.0 - delta(taken),
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => {
+                    list.total -= taken as isize;
+                    return taken;
+                }
+                Err(seen) => word = Word(seen),
+            }
+        }
+    }
+
+    pub(super) fn resize(&self, total: usize) {
+        let mut list = self.queue.lock();
+        let change = total as isize - list.total;
+        list.total = total as isize;
+        if let Some(bound) = &mut list.bound {
+            *bound = total;
+        }
+        drop(list);
+        // Release where it grows, as in `give_back`. Below zero it is a debt.
+        let word = Word(self.queue.word.fetch_add(change * PERMIT, Ordering::Release));
+        if word.is_queued() {
+            self.grant();
+        }
+    }
+}

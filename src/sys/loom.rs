@@ -1,0 +1,314 @@
+//! The backend of model checking: loom's objects behind the names of `std.rs`.
+
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the one place that names the platform"
+)]
+
+use ::loom::sync as loom_sync;
+use std::cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+pub(crate) use ::loom::thread::yield_now;
+pub(crate) use ::loom::thread_local;
+
+/// Runs `op` on a loom object. While the thread unwinds from loom's own report, loom may refuse
+/// every operation by another panic; `fallback` then stands in for the result, so that the
+/// report survives and loops end.
+fn checked<R>(op: impl FnOnce() -> R, fallback: impl FnOnce() -> R) -> R {
+    if std::thread::panicking() {
+        catch_unwind(AssertUnwindSafe(op)).unwrap_or_else(|_| fallback())
+    } else {
+        op()
+    }
+}
+
+pub(crate) mod atomic {
+    use super::checked;
+    pub(crate) use ::loom::sync::atomic::Ordering;
+
+    macro_rules! atomic {
+        ($($name:ident: $int:ty,)*) => {$(
+            #[derive(Debug)]
+            pub(crate) struct $name(::loom::sync::atomic::$name);
+
+            #[allow(dead_code, reason = "one macro for every width; not each uses each operation")]
+            impl $name {
+                #[track_caller]
+                pub(crate) fn new(value: $int) -> Self {
+                    Self(::loom::sync::atomic::$name::new(value))
+                }
+                #[track_caller]
+                pub(crate) fn load(&self, order: Ordering) -> $int {
+                    checked(|| self.0.load(order), || 0)
+                }
+                #[track_caller]
+                pub(crate) fn store(&self, value: $int, order: Ordering) {
+                    checked(|| self.0.store(value, order), || ());
+                }
+                #[track_caller]
+                pub(crate) fn swap(&self, value: $int, order: Ordering) -> $int {
+                    checked(|| self.0.swap(value, order), || 0)
+                }
+                #[track_caller]
+                pub(crate) fn fetch_add(&self, value: $int, order: Ordering) -> $int {
+                    checked(|| self.0.fetch_add(value, order), || 0)
+                }
+                #[track_caller]
+                pub(crate) fn fetch_sub(&self, value: $int, order: Ordering) -> $int {
+                    checked(|| self.0.fetch_sub(value, order), || 0)
+                }
+                #[track_caller]
+                pub(crate) fn fetch_and(&self, value: $int, order: Ordering) -> $int {
+                    checked(|| self.0.fetch_and(value, order), || 0)
+                }
+                #[track_caller]
+                pub(crate) fn fetch_or(&self, value: $int, order: Ordering) -> $int {
+                    checked(|| self.0.fetch_or(value, order), || 0)
+                }
+                #[track_caller]
+                pub(crate) fn compare_exchange(
+                    &self, old: $int, new: $int, ok: Ordering, no: Ordering,
+                ) -> Result<$int, $int> {
+                    checked(|| self.0.compare_exchange(old, new, ok, no), || Ok(old))
+                }
+                #[track_caller]
+                pub(crate) fn compare_exchange_weak(
+                    &self, old: $int, new: $int, ok: Ordering, no: Ordering,
+                ) -> Result<$int, $int> {
+                    checked(|| self.0.compare_exchange_weak(old, new, ok, no), || Ok(old))
+                }
+            }
+        )*};
+    }
+
+    atomic! { AtomicU8: u8, AtomicU32: u32, AtomicU64: u64, AtomicIsize: isize, }
+}
+
+pub(crate) const WAKE_BATCH: usize = 2;
+pub(crate) const SKIP_LIMIT: u32 = 1;
+
+/// Tells loom about accesses to a value that lies beside it.
+struct Tracker(::loom::cell::UnsafeCell<()>);
+
+/// One tracked access. It ends with [`Claim::end`], or with the claim.
+pub(crate) struct Claim(Access);
+
+enum Access {
+    Shared(::loom::cell::ConstPtr<()>),
+    Exclusive(::loom::cell::MutPtr<()>),
+    /// Ended, or begun while loom refuses every operation: nothing to report.
+    Untracked,
+}
+
+impl Tracker {
+    #[track_caller]
+    fn new() -> Self {
+        Self(::loom::cell::UnsafeCell::new(()))
+    }
+
+    #[track_caller]
+    fn shared(&self) -> Claim {
+        Claim(checked(|| Access::Shared(self.0.get()), || Access::Untracked))
+    }
+
+    #[track_caller]
+    fn exclusive(&self) -> Claim {
+        Claim(checked(|| Access::Exclusive(self.0.get_mut()), || Access::Untracked))
+    }
+}
+
+impl Claim {
+    pub(crate) fn none() -> Self {
+        Self(Access::Untracked)
+    }
+
+    pub(crate) fn end(&mut self) {
+        match std::mem::replace(&mut self.0, Access::Untracked) {
+            Access::Shared(access) => checked(|| drop(access), || ()),
+            Access::Exclusive(access) => checked(|| drop(access), || ()),
+            Access::Untracked => {}
+        }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+pub(crate) struct UnsafeCell<T> {
+    tracker: Tracker,
+    value: cell::UnsafeCell<T>,
+}
+
+impl<T> UnsafeCell<T> {
+    #[track_caller]
+    pub(crate) fn new(value: T) -> Self {
+        Self { tracker: Tracker::new(), value: cell::UnsafeCell::new(value) }
+    }
+
+    #[track_caller]
+    pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+        let _access = self.tracker.shared();
+        f(self.value.get())
+    }
+
+    #[track_caller]
+    pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+        let _access = self.tracker.exclusive();
+        f(self.value.get())
+    }
+}
+
+pub(crate) struct DataCell<T: ?Sized> {
+    tracker: Tracker,
+    value: cell::UnsafeCell<T>,
+}
+
+impl<T> DataCell<T> {
+    #[track_caller]
+    pub(crate) fn new(value: T) -> Self {
+        Self { tracker: Tracker::new(), value: cell::UnsafeCell::new(value) }
+    }
+
+    pub(crate) fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+}
+
+impl<T: ?Sized> DataCell<T> {
+    pub(crate) fn get(&self) -> *mut T {
+        self.value.get()
+    }
+
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+
+    #[track_caller]
+    pub(crate) fn claim(&self) -> Claim {
+        self.tracker.exclusive()
+    }
+}
+
+pub(crate) struct Mutex(loom_sync::Mutex<()>);
+
+/// `None` while loom refuses every operation: see [`checked`].
+pub(crate) struct MutexGuard<'a> {
+    mutex: &'a Mutex,
+    held: Option<loom_sync::MutexGuard<'a, ()>>,
+}
+
+impl Mutex {
+    pub(crate) fn new() -> Self {
+        Self(loom_sync::Mutex::new(()))
+    }
+
+    #[track_caller]
+    pub(crate) fn lock(&self) -> MutexGuard<'_> {
+        MutexGuard { mutex: self, held: checked(|| self.0.lock().ok(), || None) }
+    }
+}
+
+impl Drop for MutexGuard<'_> {
+    fn drop(&mut self) {
+        let held = self.held.take();
+        checked(|| drop(held), || ());
+    }
+}
+
+pub(crate) struct Condvar(loom_sync::Condvar);
+
+impl Condvar {
+    pub(crate) fn new() -> Self {
+        Self(loom_sync::Condvar::new())
+    }
+
+    #[track_caller]
+    pub(crate) fn wait<'a>(&self, mut guard: MutexGuard<'a>) -> MutexGuard<'a> {
+        let held = guard.held.take();
+        guard.held = checked(|| self.0.wait(held?).ok(), || None);
+        guard
+    }
+
+    /// loom has no clock: the deadline passes after any number of steps of the other threads.
+    pub(crate) fn wait_until<'a>(
+        &self,
+        guard: MutexGuard<'a>,
+        _deadline: Instant,
+    ) -> (MutexGuard<'a>, bool) {
+        let mutex = guard.mutex;
+        drop(guard);
+        yield_now();
+        (mutex.lock(), true)
+    }
+
+    #[track_caller]
+    pub(crate) fn notify_one(&self) {
+        checked(|| self.0.notify_one(), || ());
+    }
+}
+
+/// Exhausted at once.
+pub(crate) struct Spin;
+
+impl Spin {
+    pub(crate) const fn new() -> Self {
+        Self
+    }
+
+    pub(crate) fn again(&mut self) -> bool {
+        false
+    }
+}
+
+/// The gap between claiming a place in a ring and publishing it, closed by a mutex: who waits
+/// for it is blocked. Its happens-before edge exists only in executions that met the gap.
+pub(crate) struct Gate(Mutex);
+
+pub(crate) struct GatePass<'a>(#[allow(dead_code, reason = "held, never read")] MutexGuard<'a>);
+
+impl Gate {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new())
+    }
+
+    #[track_caller]
+    pub(crate) fn enter(&self) -> GatePass<'_> {
+        GatePass(self.0.lock())
+    }
+}
+
+pub(crate) struct GapWait;
+
+impl GapWait {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+
+    pub(crate) fn pause(&mut self, gate: &Gate) {
+        drop(gate.enter());
+    }
+
+    pub(crate) fn pause_briefly(&mut self, gate: &Gate) -> bool {
+        drop(gate.enter());
+        true
+    }
+}
+
+#[track_caller]
+pub(crate) fn fresh(word: &atomic::AtomicU64) -> u64 {
+    word.fetch_or(0, atomic::Ordering::Acquire)
+}
+
+pub(crate) fn patience(deadline: Option<Instant>) -> Option<Instant> {
+    deadline
+}
+
+pub(crate) fn is_past(_deadline: Instant) -> bool {
+    false
+}

@@ -1,0 +1,63 @@
+//! The platform: everything below the primitives that threads are made of.
+//!
+//! This is the only module that names `std::sync`, `std::thread`, `core::cell::UnsafeCell`,
+//! `parking_lot`, `crossbeam_utils::Backoff` or `loom`. Two backends export exactly the same
+//! names; `cfg(loom)` alone chooses. No algorithm above this module has a second body for loom:
+//! what must differ is a constant or a type here, and these are all of them:
+//!
+//! | name | in production | under loom | why |
+//! |---|---|---|---|
+//! | [`WAKE_BATCH`] | 32 wakers per lock section | 2 | so that a model reaches the second batch |
+//! | [`SKIP_LIMIT`] | 31 suppressed wake-ups | 1 | so that a model reaches the forced one |
+//! | [`Spin`] | pauses, then yields | exhausted at once | a spin adds states, never outcomes |
+//! | [`patience`] | 1 ms, or the deadline | the deadline | loom has no clock |
+//! | [`is_past`] | compares with the clock | `false` | expiry comes from `Condvar::wait_until` |
+//! | [`Condvar`]`::wait_until` | waits | yields, then reports expiry | "at any later moment" |
+//! | [`Gate`] | nothing; a waiter backs off | a mutex held over the gap | two spinners starve the third thread in loom's scheduler |
+//! | [`fresh`] | a load | a read-modify-write that changes nothing | loom may feed a stale value to a retry loop for ever |
+//! | [`DataCell`] | a cell | a cell whose exclusive use loom checks | |
+//!
+//! Under loom every operation on a loom object runs inside `catch_unwind` while the thread is
+//! already panicking: when loom reports a failure by a panic, guards and futures still run their
+//! `Drop`, and a second panic there would abort the process and hide the report.
+
+#[cfg(loom)]
+mod loom;
+#[cfg(not(loom))]
+mod std;
+
+#[cfg(loom)]
+pub(crate) use self::loom::*;
+#[cfg(not(loom))]
+pub(crate) use self::std::*;
+
+pub(crate) use ::std::sync::Arc;
+
+/// Whether this thread unwinds.
+#[inline]
+#[expect(clippy::disallowed_methods, reason = "the one place that names the platform")]
+pub(crate) fn panicking() -> bool {
+    ::std::thread::panicking()
+}
+
+/// Declares functions that are `const` in production. Nothing of loom can be made in a `const`.
+macro_rules! const_fn {
+    ($(#[$attr:meta])* $vis:vis const fn $($rest:tt)*) => {
+        #[cfg(not(loom))]
+        $(#[$attr])* $vis const fn $($rest)*
+        #[cfg(loom)]
+        $(#[$attr])* $vis fn $($rest)*
+    };
+}
+pub(crate) use const_fn;
+
+/// What of the platform is the same under every backend.
+mod shared {
+    use ::std::time::{Duration, Instant};
+
+    /// The deadline that `timeout` sets. `None` waits for ever: so does what overflows the clock.
+    pub(crate) fn deadline_after(timeout: Duration) -> Option<Instant> {
+        Instant::now().checked_add(timeout)
+    }
+}
+pub(crate) use shared::deadline_after;

@@ -1,0 +1,227 @@
+//! The backend of production: std's atomics, parking_lot's mutex and condition variable.
+
+#![expect(clippy::disallowed_methods, reason = "the one place that names the platform")]
+
+use std::cell;
+use std::marker::PhantomData;
+use std::time::{Duration, Instant};
+
+pub(crate) use std::thread_local;
+
+pub(crate) mod atomic {
+    pub(crate) use std::sync::atomic::{
+        AtomicIsize, AtomicU8, AtomicU32, AtomicU64, Ordering,
+    };
+}
+
+/// Wakers collected in one section of the list lock.
+pub(crate) const WAKE_BATCH: usize = 32;
+
+/// Unlocks in a row that may leave a wake-up to a waiter that is already on its way.
+pub(crate) const SKIP_LIMIT: u32 = 31;
+
+/// How long a blocked thread is passed over before it makes newcomers queue.
+const PATIENCE: Duration = Duration::from_millis(1);
+
+/// Doubling rounds of pauses (1 + 2 + 4 + …) before the first yield of a [`Spin`].
+const PAUSE_ROUNDS: u32 = 4;
+
+/// Yields of a [`Spin`] after its pauses.
+const YIELD_ROUNDS: u32 = 7;
+
+/// Steps that a `poll` may wait in [`Gate::pause`] before it must return.
+const GATE_STEPS: u32 = 6;
+
+/// A cell whose accesses are closures, so that a model checker can see them.
+pub(crate) struct UnsafeCell<T>(cell::UnsafeCell<T>);
+
+impl<T> UnsafeCell<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(cell::UnsafeCell::new(value))
+    }
+
+    #[inline]
+    pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+        f(self.0.get())
+    }
+
+    #[inline]
+    pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+        f(self.0.get())
+    }
+}
+
+/// The cell of a user's value; a [`Claim`] marks the span of an exclusive use.
+pub(crate) struct DataCell<T: ?Sized>(cell::UnsafeCell<T>);
+
+/// An exclusive use of a [`DataCell`], ended by [`Claim::end`].
+pub(crate) struct Claim;
+
+impl<T> DataCell<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(cell::UnsafeCell::new(value))
+    }
+
+    pub(crate) fn into_inner(self) -> T {
+        self.0.into_inner()
+    }
+}
+
+impl<T: ?Sized> DataCell<T> {
+    #[inline]
+    pub(crate) fn get(&self) -> *mut T {
+        self.0.get()
+    }
+
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut()
+    }
+
+    #[inline]
+    pub(crate) fn claim(&self) -> Claim {
+        Claim
+    }
+}
+
+impl Claim {
+    #[inline]
+    pub(crate) fn none() -> Self {
+        Self
+    }
+
+    #[inline]
+    pub(crate) fn end(&mut self) {}
+}
+
+/// A mutex that guards nothing by itself: one byte, no poison, parks when its holder is preempted.
+///
+/// It wraps parking_lot's so that features which other crates switch on there (`send_guard`,
+/// `deadlock_detection`) never reach our auto traits.
+pub(crate) struct Mutex(parking_lot::Mutex<()>);
+
+pub(crate) struct MutexGuard<'a>(parking_lot::MutexGuard<'a, ()>);
+
+impl Mutex {
+    pub(crate) const fn new() -> Self {
+        Self(parking_lot::const_mutex(()))
+    }
+
+    #[inline]
+    pub(crate) fn lock(&self) -> MutexGuard<'_> {
+        MutexGuard(self.0.lock())
+    }
+}
+
+pub(crate) struct Condvar(parking_lot::Condvar);
+
+impl Condvar {
+    pub(crate) const fn new() -> Self {
+        Self(parking_lot::Condvar::new())
+    }
+
+    pub(crate) fn wait<'a>(&self, mut guard: MutexGuard<'a>) -> MutexGuard<'a> {
+        self.0.wait(&mut guard.0);
+        guard
+    }
+
+    /// The flag tells that the deadline has passed.
+    pub(crate) fn wait_until<'a>(
+        &self,
+        mut guard: MutexGuard<'a>,
+        deadline: Instant,
+    ) -> (MutexGuard<'a>, bool) {
+        let expired = self.0.wait_until(&mut guard.0, deadline).timed_out();
+        (guard, expired)
+    }
+
+    pub(crate) fn notify_one(&self) {
+        self.0.notify_one();
+    }
+}
+
+pub(crate) fn yield_now() {
+    std::thread::yield_now();
+}
+
+/// A bounded busy wait: doubling pauses, then yields, then no more.
+pub(crate) struct Spin(u32);
+
+impl Spin {
+    #[inline]
+    pub(crate) const fn new() -> Self {
+        Self(0)
+    }
+
+    /// Waits a little; `false` once the wait should become a sleep.
+    #[inline]
+    pub(crate) fn again(&mut self) -> bool {
+        if self.0 < PAUSE_ROUNDS {
+            for _ in 0..1_u32 << self.0 {
+                std::hint::spin_loop();
+            }
+        } else if self.0 < PAUSE_ROUNDS + YIELD_ROUNDS {
+            yield_now();
+        } else {
+            return false;
+        }
+        self.0 += 1;
+        true
+    }
+}
+
+/// The gap between claiming a place in a ring and publishing it.
+pub(crate) struct Gate;
+
+pub(crate) struct GatePass<'a>(PhantomData<&'a Gate>);
+
+impl Gate {
+    pub(crate) const fn new() -> Self {
+        Self
+    }
+
+    #[inline]
+    pub(crate) fn enter(&self) -> GatePass<'_> {
+        GatePass(PhantomData)
+    }
+}
+
+/// One wait for other threads to leave their gap.
+pub(crate) struct GapWait {
+    backoff: crossbeam_utils::Backoff,
+    steps: u32,
+}
+
+impl GapWait {
+    #[inline]
+    pub(crate) fn new() -> Self {
+        Self { backoff: crossbeam_utils::Backoff::new(), steps: 0 }
+    }
+
+    /// Lets whoever is in the gap go on. Waits as long as it takes, a step at a time.
+    pub(crate) fn pause(&mut self, _gate: &Gate) {
+        self.backoff.snooze();
+    }
+
+    /// The same for a `poll`, which must not wait long: `false` when it has to return.
+    pub(crate) fn pause_briefly(&mut self, _gate: &Gate) -> bool {
+        self.backoff.spin();
+        self.steps += 1;
+        self.steps < GATE_STEPS
+    }
+}
+
+/// An Acquire load that a retry loop may build on.
+#[inline]
+pub(crate) fn fresh(word: &atomic::AtomicU64) -> u64 {
+    word.load(atomic::Ordering::Acquire)
+}
+
+/// When a thread that waits until `deadline` should lose its patience; before or at `deadline`.
+pub(crate) fn patience(deadline: Option<Instant>) -> Option<Instant> {
+    let limit = Instant::now() + PATIENCE;
+    Some(deadline.map_or(limit, |deadline| deadline.min(limit)))
+}
+
+pub(crate) fn is_past(deadline: Instant) -> bool {
+    Instant::now() >= deadline
+}

@@ -1,0 +1,92 @@
+//! Wakers collected under the list lock and called after it.
+
+use crate::sys::{WAKE_BATCH, panicking};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::task::Waker;
+
+/// Wakers in the order in which they are to be called. Dropping it calls the rest.
+pub(crate) struct WakeBatch {
+    wakers: [Option<Waker>; WAKE_BATCH],
+    len: usize,
+    /// The first panic of a waker; it goes on once everyone has been woken.
+    panic: Option<Box<dyn Any + Send>>,
+}
+
+impl WakeBatch {
+    pub(crate) const fn new() -> Self {
+        Self { wakers: [const { None }; WAKE_BATCH], len: 0, panic: None }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.len == WAKE_BATCH
+    }
+
+    /// Room was asked for with [`WakeBatch::is_full`].
+    pub(crate) fn push(&mut self, waker: Waker) {
+        self.wakers[self.len] = Some(waker);
+        self.len += 1;
+    }
+
+    pub(crate) fn wake(&mut self) {
+        for slot in &mut self.wakers[..self.len] {
+            if let Some(waker) = slot.take() {
+                if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+                    keep_first(&mut self.panic, payload);
+                }
+            }
+        }
+        self.len = 0;
+    }
+
+    /// Lets the first panic of a waker go on, unless the thread is unwinding already.
+    pub(crate) fn finish(mut self) {
+        if let Some(payload) = self.panic.take() {
+            if panicking() {
+                forget_payload(payload);
+            } else {
+                resume_unwind(payload);
+            }
+        }
+    }
+}
+
+impl Drop for WakeBatch {
+    fn drop(&mut self) {
+        self.wake();
+    }
+}
+
+/// Calls one waker. A panic goes on, unless the thread is unwinding already.
+pub(crate) fn wake(waker: Option<Waker>) {
+    guard(waker, Waker::wake);
+}
+
+/// Drops one waker, which is user code too.
+pub(crate) fn discard(waker: Option<Waker>) {
+    guard(waker, drop);
+}
+
+fn guard(waker: Option<Waker>, f: fn(Waker)) {
+    let Some(waker) = waker else { return };
+    if panicking() {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| f(waker))) {
+            forget_payload(payload);
+        }
+    } else {
+        f(waker);
+    }
+}
+
+fn keep_first(first: &mut Option<Box<dyn Any + Send>>, payload: Box<dyn Any + Send>) {
+    if first.is_none() {
+        *first = Some(payload);
+    } else {
+        forget_payload(payload);
+    }
+}
+
+/// Swallows a panic's payload. Its own `Drop` may panic in turn, so it is not run.
+fn forget_payload(payload: Box<dyn Any + Send>) {
+    std::mem::forget(payload);
+}

@@ -1,0 +1,150 @@
+//! The one driver: it gives every operation its blocking and its timed face.
+//!
+//! A thread is a task whose waker unparks it. `drive` polls, parks, polls again; when the deadline
+//! passes it polls once more, so that a resource which is available beats a deadline that has
+//! passed. It does not cancel: whoever called it drops the operation, or goes on with it.
+
+use super::parker::Parker;
+use crate::error::TimedOut;
+use crate::sys::{Arc, deadline_after, is_past, thread_local, yield_now};
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+/// What a thread keeps from one wait to the next.
+struct Local {
+    parker: Arc<Parker>,
+    waker: Waker,
+    /// Waits in progress: more than one when a `poll` inside `block_on` blocks in turn.
+    depth: Cell<usize>,
+}
+
+impl Local {
+    fn new() -> Self {
+        let parker = Arc::new(Parker::new());
+        Self { waker: Waker::from(Arc::clone(&parker)), parker, depth: Cell::new(0) }
+    }
+
+    fn run<F: Future>(&self, mut op: Pin<&mut F>, deadline: Option<Instant>) -> Option<F::Output> {
+        let _nesting = Nesting::enter(self);
+        let mut cx = Context::from_waker(&self.waker);
+        let mut expired = false;
+        let mut instant_wakes = 0;
+        loop {
+            match op.as_mut().poll(&mut cx) {
+                Poll::Ready(output) => return Some(output),
+                Poll::Pending if expired => return None,
+                Poll::Pending => {}
+            }
+            // A future that wakes itself waits for another thread's next step: let it run.
+            if self.parker.take_token() {
+                instant_wakes += 1;
+                if instant_wakes > 1 {
+                    yield_now();
+                }
+                expired = deadline.is_some_and(is_past);
+            } else {
+                instant_wakes = 0;
+                expired = !self.parker.park(deadline);
+            }
+        }
+    }
+}
+
+/// Nested waits share the thread's token. The inner one may have taken a wake-up that was meant for
+/// the outer one, so leaving it sets the token again: at worst a poll too many.
+struct Nesting<'a>(&'a Local);
+
+impl<'a> Nesting<'a> {
+    fn enter(local: &'a Local) -> Self {
+        local.depth.set(local.depth.get() + 1);
+        Self(local)
+    }
+}
+
+impl Drop for Nesting<'_> {
+    fn drop(&mut self) {
+        let depth = self.0.depth.get() - 1;
+        self.0.depth.set(depth);
+        if depth > 0 {
+            self.0.parker.unpark();
+        }
+    }
+}
+
+thread_local! {
+    static LOCAL: Local = Local::new();
+}
+
+/// Runs `op` on this thread until it is ready (`Some`) or `deadline` has passed (`None`).
+pub(crate) fn drive<F: Future>(
+    mut op: Pin<&mut F>,
+    deadline: Option<Instant>,
+) -> Option<F::Output> {
+    LOCAL
+        .try_with(|local| local.run(op.as_mut(), deadline))
+        // The thread is being torn down and its parker is gone: one for this wait alone.
+        .unwrap_or_else(|_| Local::new().run(op, deadline))
+}
+
+/// Runs a future to its end on this thread.
+///
+/// Any future will do, and any mix of them: with `futures::select!` a plain thread waits for
+/// whichever of several locks, events and queues comes first.
+///
+/// # Blocking
+///
+/// Parks this thread whenever the future is pending. It never panics because a runtime is
+/// present, but a runtime's worker that it parks polls nothing else meanwhile. The parker is our
+/// own: tokens of [`std::thread::park`] are neither consumed nor produced.
+///
+/// # Examples
+///
+/// ```
+/// let event = bifrons::Event::new();
+/// event.set();
+/// let sum = bifrons::block_on(async {
+///     event.wait_async().await;
+///     1 + 2
+/// });
+/// assert_eq!(sum, 3);
+/// ```
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    let Some(output) = drive(pin!(future), None) else {
+        unreachable!("a wait without a deadline ends with the future");
+    };
+    output
+}
+
+/// [`block_on`] for at most `timeout`; then the future is dropped.
+///
+/// A timeout that the clock cannot represent waits for ever. A future that is ready beats a
+/// timeout that has passed: it is polled at least once, and once more at the end.
+///
+/// # Errors
+///
+/// [`TimedOut`] if the future was still pending.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let event = bifrons::Event::new();
+/// let waited = bifrons::block_on_timeout(event.wait_async(), Duration::from_millis(1));
+/// assert!(waited.is_err());
+/// ```
+pub fn block_on_timeout<F: Future>(future: F, timeout: Duration) -> Result<F::Output, TimedOut> {
+    drive(pin!(future), deadline_after(timeout)).ok_or(TimedOut)
+}
+
+/// [`block_on`] until `deadline`; then the future is dropped. See [`block_on_timeout`].
+///
+/// # Errors
+///
+/// [`TimedOut`] if the future was still pending.
+pub fn block_on_deadline<F: Future>(future: F, deadline: Instant) -> Result<F::Output, TimedOut> {
+    drive(pin!(future), Some(deadline)).ok_or(TimedOut)
+}

@@ -1,0 +1,260 @@
+//! The waiters of one primitive: a circular, doubly linked list through nodes that live in the
+//! pinned futures themselves. Nothing is allocated; push, pop and unlink touch at most three
+//! nodes.
+//!
+//! ```text
+//!   head ──► A ⇄ B ⇄ C          the tail is head.prev; an empty list is a null head
+//!            ▲_______│
+//! ```
+//!
+//! Links, waker and argument of a node are guarded by the list lock of the queue that it stands
+//! in. Only `state` may be read without it: it tells the waiter that it has left the list.
+//! References to a whole node are never formed here but for the shared one of its own future;
+//! neighbours are reached through raw pointers.
+
+#![expect(unsafe_code, reason = "owns the only pointer-chasing of the crate")]
+
+use crate::sys::UnsafeCell;
+use crate::sys::atomic::{AtomicU8, Ordering};
+use std::marker::PhantomPinned;
+use std::ptr::NonNull;
+use std::task::Waker;
+
+/// Where a waiter stands. See the table in [`crate::wait`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum State {
+    /// In no list, owed nothing.
+    Idle = 0,
+    /// In the list.
+    Queued = 1,
+    /// Taken out to try again; a waiter that leaves without having done so passes this on.
+    Notified = 2,
+    /// Taken out with what it waited for.
+    Granted = 3,
+}
+
+/// One wait: what a future keeps in the list.
+pub(crate) struct Node {
+    body: UnsafeCell<Body>,
+    state: AtomicU8,
+    _pin: PhantomPinned,
+}
+
+struct Body {
+    prev: *const Node,
+    next: *const Node,
+    /// `Some` exactly while the node is queued.
+    waker: Option<Waker>,
+    /// The primitive's own: how many permits, which epoch, which role.
+    arg: usize,
+}
+
+// SAFETY: the raw links and the waker are only touched under the list lock (I2), or by the one
+// future that owns the node while it is in no list; `Waker` itself is `Send + Sync`.
+unsafe impl Send for Node {}
+// SAFETY: as above; a shared `Node` offers `state`, an atomic, and nothing else without the lock.
+unsafe impl Sync for Node {}
+
+impl Node {
+    pub(crate) fn new() -> Self {
+        Self {
+            body: UnsafeCell::new(Body {
+                prev: std::ptr::null(),
+                next: std::ptr::null(),
+                waker: None,
+                arg: 0,
+            }),
+            state: AtomicU8::new(State::Idle as u8),
+            _pin: PhantomPinned,
+        }
+    }
+
+    /// Acquire: pairs with the Release in [`Node::set_state`] by which the notifier let go of the
+    /// node, and makes what the notifier did before visible.
+    #[inline]
+    pub(crate) fn state(&self) -> State {
+        match self.state.load(Ordering::Acquire) {
+            0 => State::Idle,
+            1 => State::Queued,
+            2 => State::Notified,
+            _ => State::Granted,
+        }
+    }
+
+    /// Forgets a notification or a grant that has been used. The node must be in no list.
+    #[inline]
+    pub(crate) fn reset(&self) {
+        debug_assert_ne!(self.state(), State::Queued);
+        // Relaxed: only the node's own future looks at a node that is in no list.
+        self.state.store(State::Idle as u8, Ordering::Relaxed);
+    }
+
+    /// Release: hands the node back to its future, which may free it at once (I3).
+    fn set_state(&self, state: State) {
+        self.state.store(state as u8, Ordering::Release);
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // A queued node that goes away would leave a dangling pointer in the list. Each
+        // operation cancels in its own `Drop`, so this cannot happen; if it did, going on would
+        // be undefined behaviour.
+        if self.state() == State::Queued {
+            std::process::abort();
+        }
+    }
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Node").field(&self.state()).finish()
+    }
+}
+
+/// Where a node enters the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Back,
+    Front,
+    /// Behind the first node, if there is one.
+    Second,
+}
+
+pub(crate) struct List {
+    head: *const Node,
+}
+
+impl List {
+    pub(super) const fn new() -> Self {
+        Self { head: std::ptr::null() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.head.is_null()
+    }
+
+    /// Links `node` in and marks it queued.
+    ///
+    /// # Safety
+    ///
+    /// The list lock is held; `node` is pinned, in no list, and leaves this one before it is freed.
+    pub(super) unsafe fn insert(
+        &mut self,
+        node: NonNull<Node>,
+        place: Place,
+        waker: Waker,
+        arg: usize,
+    ) {
+        let node: *const Node = node.as_ptr();
+        // SAFETY: the caller's node is alive.
+        unsafe { body(node, |b| (b.waker, b.arg) = (Some(waker), arg)) };
+        if self.head.is_null() {
+            // SAFETY: as above.
+            unsafe { body(node, |b| (b.prev, b.next) = (node, node)) };
+            self.head = node;
+        } else {
+            let next = match place {
+                // SAFETY: the head is linked, so it is alive (I2).
+                Place::Second => unsafe { body(self.head, |b| b.next) },
+                Place::Back | Place::Front => self.head,
+            };
+            // SAFETY: `next` is linked, so it is alive.
+            let prev = unsafe { body(next, |b| std::mem::replace(&mut b.prev, node)) };
+            // SAFETY: the neighbour of a linked node is linked.
+            unsafe { body(prev, |b| b.next = node) };
+            // SAFETY: the caller's node is alive.
+            unsafe { body(node, |b| (b.prev, b.next) = (prev, next)) };
+            if place == Place::Front {
+                self.head = node;
+            }
+        }
+        // SAFETY: as above. Relaxed would do: everybody else looks under the list lock.
+        unsafe { (*node).set_state(State::Queued) };
+    }
+
+    /// The argument of the first node.
+    pub(super) fn front_arg(&self) -> Option<usize> {
+        if self.head.is_null() {
+            return None;
+        }
+        // SAFETY: the head is linked, so it is alive.
+        Some(unsafe { body(self.head, |b| b.arg) })
+    }
+
+    /// Takes the first node out and leaves it in `state`; this is the last access to it.
+    pub(super) fn pop(&mut self, state: State) -> Option<Waker> {
+        let node = NonNull::new(self.head.cast_mut())?;
+        // SAFETY: the head is linked in this list.
+        unsafe { self.unlink(node, state) }
+    }
+
+    /// Takes `node` out, leaves it in `state`, and returns its waker, to be dropped or woken
+    /// outside the list lock.
+    ///
+    /// # Safety
+    ///
+    /// The list lock is held and `node` is linked in this list.
+    pub(super) unsafe fn unlink(&mut self, node: NonNull<Node>, state: State) -> Option<Waker> {
+        let node: *const Node = node.as_ptr();
+        // SAFETY: a linked node is alive.
+        let (prev, next, waker) = unsafe { body(node, |b| (b.prev, b.next, b.waker.take())) };
+        if next == node {
+            self.head = std::ptr::null();
+        } else {
+            // SAFETY: the neighbours of a linked node are linked.
+            unsafe { body(prev, |b| b.next = next) };
+            // SAFETY: as above.
+            unsafe { body(next, |b| b.prev = prev) };
+            if self.head == node {
+                self.head = next;
+            }
+        }
+        // SAFETY: as above; the future may free the node from here on (I3).
+        unsafe { (*node).set_state(state) };
+        waker
+    }
+
+    /// Moves a linked node to the front and sets its argument.
+    ///
+    /// # Safety
+    ///
+    /// The list lock is held and `node` is linked in this list.
+    pub(super) unsafe fn promote(&mut self, node: NonNull<Node>, arg: usize) {
+        // SAFETY: the caller's promise; the state returns to `Queued` before anyone may look.
+        let waker = unsafe { self.unlink(node, State::Queued) };
+        if let Some(waker) = waker {
+            // SAFETY: pinned by its future, just unlinked.
+            unsafe { self.insert(node, Place::Front, waker, arg) };
+        }
+    }
+
+    /// The slot of a queued node's waker.
+    ///
+    /// # Safety
+    ///
+    /// The list lock is held and `node` is linked in this list.
+    pub(super) unsafe fn waker<R>(
+        &mut self,
+        node: NonNull<Node>,
+        f: impl FnOnce(&mut Option<Waker>) -> R,
+    ) -> R {
+        // SAFETY: a linked node is alive.
+        unsafe { body(node.as_ptr(), |b| f(&mut b.waker)) }
+    }
+}
+
+/// Access to what the list lock guards.
+///
+/// # Safety
+///
+/// `node` is alive, and the list lock is held or the node is in no list and its future calls.
+unsafe fn body<R>(node: *const Node, f: impl FnOnce(&mut Body) -> R) -> R {
+    // SAFETY: alive by the caller's promise; only this field is borrowed, and it is a cell.
+    let cell = unsafe { &(*node).body };
+    cell.with_mut(|body| {
+        // SAFETY: the caller excludes every other access, and `f` cannot reach the node again.
+        f(unsafe { &mut *body })
+    })
+}

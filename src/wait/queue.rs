@@ -1,0 +1,245 @@
+//! The list of waiters, the lock that guards it, and beside them the word that its owner decides
+//! on: one struct, so that the compiler packs a whole `Lock` into 16 bytes.
+
+#![expect(unsafe_code, reason = "pairs a node with the one list that it stands in")]
+
+use super::batch::{WakeBatch, discard};
+use super::list::{List, Node, Place, State};
+use crate::sys::{Mutex, MutexGuard, UnsafeCell, const_fn};
+use std::ops::{Deref, DerefMut};
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::task::{Context, Waker};
+
+/// `W` is for everyone (atomics), `S` for whoever holds the list lock.
+pub(crate) struct WaitQueue<W, S = ()> {
+    /// What the primitive decides on.
+    pub(crate) word: W,
+    mutex: Mutex,
+    list: UnsafeCell<List>,
+    state: UnsafeCell<S>,
+}
+
+// SAFETY: nodes are `Send` (their wakers are), and moving a queue is only possible while no
+// future borrows it, when the list is empty.
+unsafe impl<W: Send, S: Send> Send for WaitQueue<W, S> {}
+// SAFETY: `list` and `state` are only touched by whoever holds `mutex`, through `Locked`.
+unsafe impl<W: Sync, S: Send> Sync for WaitQueue<W, S> {}
+
+impl<W, S> WaitQueue<W, S> {
+    const_fn! {
+        pub(crate) const fn new(word: W, state: S) -> Self {
+            Self {
+                word,
+                mutex: Mutex::new(),
+                list: UnsafeCell::new(List::new()),
+                state: UnsafeCell::new(state),
+            }
+        }
+    }
+
+    /// Takes the list lock. No user code may run until the result is dropped (I5).
+    #[inline]
+    pub(crate) fn lock(&self) -> Locked<'_, W, S> {
+        Locked { queue: self, _held: self.mutex.lock() }
+    }
+
+    /// Makes `cx` the one to wake, while `node` is queued. `false`: the node has left the list.
+    ///
+    /// # Safety
+    ///
+    /// `node` was never queued elsewhere than here, and its future calls.
+    pub(crate) unsafe fn refresh(&self, node: Pin<&Node>, cx: &Context<'_>) -> bool {
+        let mut fresh = None;
+        loop {
+            let mut list = self.lock();
+            if node.state() != State::Queued {
+                drop(list);
+                discard(fresh);
+                return false;
+            }
+            // SAFETY: queued, and by the caller's promise here.
+            let stale = unsafe {
+                list.waker(node, |slot| match slot {
+                    Some(waker) if waker.will_wake(cx.waker()) => Some(None),
+                    _ if fresh.is_some() => Some(std::mem::replace(slot, fresh.take())),
+                    _ => None,
+                })
+            };
+            drop(list);
+            match stale {
+                Some(stale) => {
+                    discard(stale);
+                    discard(fresh);
+                    return true;
+                }
+                // Cloning is user code: outside the lock, then look again.
+                None => fresh = Some(cx.waker().clone()),
+            }
+        }
+    }
+
+    /// Takes `node` out if it is still queued, and tells in which state it was found.
+    ///
+    /// `unlinked` runs under the list lock right after the node has left, and not otherwise.
+    ///
+    /// # Safety
+    ///
+    /// `node` was never queued elsewhere than here, and its future calls.
+    pub(crate) unsafe fn withdraw(
+        &self,
+        node: Pin<&Node>,
+        unlinked: impl FnOnce(&mut Locked<'_, W, S>),
+    ) -> State {
+        let mut state = node.state();
+        if state == State::Queued {
+            let mut list = self.lock();
+            state = node.state();
+            if state == State::Queued {
+                // SAFETY: queued, and by the caller's promise here.
+                let waker = unsafe { list.unlink(node) };
+                unlinked(&mut list);
+                drop(list);
+                discard(waker);
+                return State::Queued;
+            }
+        }
+        node.reset();
+        state
+    }
+
+    /// Wakes as long as `next` names somebody: wakers are collected under the list lock in
+    /// batches and called after it. One that panics stops none of the others; the first panic goes
+    /// on when all have been called.
+    pub(crate) fn wake_all(&self, next: impl FnMut(&mut Locked<'_, W, S>) -> Option<Waker>) {
+        let mut batch = WakeBatch::new();
+        self.wake_batch(&mut batch, next);
+        batch.finish();
+    }
+
+    /// [`WaitQueue::wake_all`], leaving the panic to the caller's [`WakeBatch::finish`].
+    pub(crate) fn wake_batch(
+        &self,
+        batch: &mut WakeBatch,
+        mut next: impl FnMut(&mut Locked<'_, W, S>) -> Option<Waker>,
+    ) {
+        loop {
+            let mut list = self.lock();
+            let more = loop {
+                if batch.is_full() {
+                    break true;
+                }
+                match next(&mut list) {
+                    Some(waker) => batch.push(waker),
+                    None => break false,
+                }
+            };
+            drop(list);
+            batch.wake();
+            if !more {
+                return;
+            }
+        }
+    }
+}
+
+/// The list lock, held.
+pub(crate) struct Locked<'a, W, S> {
+    queue: &'a WaitQueue<W, S>,
+    _held: MutexGuard<'a>,
+}
+
+impl<'a, W, S> Locked<'a, W, S> {
+    fn list<R>(&mut self, f: impl FnOnce(&mut List) -> R) -> R {
+        self.queue.list.with_mut(|list| {
+            // SAFETY: the list lock is held, and `self` is borrowed exclusively.
+            f(unsafe { &mut *list })
+        })
+    }
+
+    pub(crate) fn word(&self) -> &'a W {
+        &self.queue.word
+    }
+
+    pub(crate) fn is_empty(&mut self) -> bool {
+        self.list(|list| list.is_empty())
+    }
+
+    pub(crate) fn front_arg(&mut self) -> Option<usize> {
+        self.list(|list| list.front_arg())
+    }
+
+    /// Queues `node`.
+    ///
+    /// # Safety
+    ///
+    /// `node` is in no list, stands in no other queue's list until it has left this one, and its
+    /// future's `Drop` withdraws it.
+    pub(crate) unsafe fn insert(
+        &mut self,
+        node: Pin<&Node>,
+        place: Place,
+        waker: Waker,
+        arg: usize,
+    ) {
+        debug_assert_ne!(node.state(), State::Queued, "a node stands in one list, once");
+        // SAFETY: the lock is held; pinned and withdrawn in time by the caller's promise.
+        self.list(|list| unsafe { list.insert(pointer(node), place, waker, arg) });
+    }
+
+    /// Takes the first waiter out, in `state`.
+    pub(crate) fn pop(&mut self, state: State) -> Option<Waker> {
+        self.list(|list| list.pop(state))
+    }
+
+    /// Moves `node`, which is queued, to the front.
+    ///
+    /// # Safety
+    ///
+    /// `node` is queued here.
+    pub(crate) unsafe fn promote(&mut self, node: Pin<&Node>, arg: usize) {
+        // SAFETY: the lock is held; the rest is the caller's promise.
+        self.list(|list| unsafe { list.promote(pointer(node), arg) });
+    }
+
+    /// # Safety
+    ///
+    /// `node` is queued here.
+    unsafe fn unlink(&mut self, node: Pin<&Node>) -> Option<Waker> {
+        // SAFETY: the lock is held; the rest is the caller's promise.
+        self.list(|list| unsafe { list.unlink(pointer(node), State::Idle) })
+    }
+
+    /// # Safety
+    ///
+    /// `node` is queued here.
+    unsafe fn waker<R>(&mut self, node: Pin<&Node>, f: impl FnOnce(&mut Option<Waker>) -> R) -> R {
+        // SAFETY: the lock is held; the rest is the caller's promise.
+        self.list(|list| unsafe { list.waker(pointer(node), f) })
+    }
+}
+
+impl<W, S> Deref for Locked<'_, W, S> {
+    type Target = S;
+
+    fn deref(&self) -> &S {
+        self.queue.state.with(|state| {
+            // SAFETY: the list lock is held, and `self` is borrowed as long as the result.
+            unsafe { &*state }
+        })
+    }
+}
+
+impl<W, S> DerefMut for Locked<'_, W, S> {
+    fn deref_mut(&mut self) -> &mut S {
+        self.queue.state.with_mut(|state| {
+            // SAFETY: the list lock is held, and `self` is borrowed exclusively as long as the
+            // result.
+            unsafe { &mut *state }
+        })
+    }
+}
+
+fn pointer(node: Pin<&Node>) -> NonNull<Node> {
+    NonNull::from(node.get_ref())
+}
