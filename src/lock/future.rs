@@ -1,4 +1,4 @@
-//! The waiting operation of [`Lock`](super::Lock).
+//! The waiting operation of [`Lock`].
 
 #![expect(unsafe_code, reason = "each future pairs its node with its own lock")]
 

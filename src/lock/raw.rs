@@ -32,7 +32,7 @@
 //!
 //! # Patience
 //!
-//! A blocked thread that has waited for [`patience`](crate::sys::patience) moves to the front and
+//! A blocked thread that has waited for [`patience`] moves to the front and
 //! sets `BARRED`: from then on newcomers queue, no unlock skips, each wakes the front, and
 //! waiters that lost queue behind it. The front is a thread, which runs when it is woken, so a
 //! future that nobody polls cannot hold up a barred lock. One thread bars at a time; another

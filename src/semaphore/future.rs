@@ -1,4 +1,4 @@
-//! The waiting operation of [`Semaphore`](super::Semaphore).
+//! The waiting operation of [`Semaphore`].
 
 #![expect(unsafe_code, reason = "each future pairs its node with its own semaphore")]
 

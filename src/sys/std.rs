@@ -9,9 +9,7 @@ use std::time::{Duration, Instant};
 pub(crate) use std::thread_local;
 
 pub(crate) mod atomic {
-    pub(crate) use std::sync::atomic::{
-        AtomicIsize, AtomicU8, AtomicU32, AtomicU64, Ordering,
-    };
+    pub(crate) use std::sync::atomic::{AtomicIsize, AtomicU8, AtomicU32, AtomicU64, Ordering};
 }
 
 /// Wakers collected in one section of the list lock.
@@ -29,7 +27,7 @@ const PAUSE_ROUNDS: u32 = 4;
 /// Yields of a [`Spin`] after its pauses.
 const YIELD_ROUNDS: u32 = 7;
 
-/// Steps that a `poll` may wait in [`Gate::pause`] before it must return.
+/// Steps that a `poll` may wait in [`GapWait::pause_briefly`] before it must return.
 const GATE_STEPS: u32 = 6;
 
 /// A cell whose accesses are closures, so that a model checker can see them.
