@@ -101,7 +101,7 @@ pub(crate) struct MutexGuard<'a>(parking_lot::MutexGuard<'a, ()>);
 
 impl Mutex {
     pub(crate) const fn new() -> Self {
-        Self(parking_lot::const_mutex(()))
+        Self(parking_lot::Mutex::new(()))
     }
 
     #[inline]
