@@ -46,12 +46,24 @@
 //!
 //! # Cancel safety
 //!
-//! What dropping a future keeps, loses and passes on. Timing out is the same thing: the timed
-//! faces drop the same futures. The last column names the test in `tests/cancel.rs`.
+//! What dropping a future keeps, loses and passes on. Timing out is the same: the timed faces drop
+//! the same futures. A future that has never been polled is not waiting. Each row is a module of
+//! `tests/cancel.rs`.
 //!
-//! | future | dropped while waiting | dropped when woken | test |
+//! | future | dropped while waiting | dropped when its turn has come | tests |
 //! |---|---|---|---|
-//! | [`Lock::lock_async`] | loses its place | the next waiter is woken | CANCEL_LOCK |
+//! | [`Lock::lock_async`], [`lock_owned_async`](Lock::lock_owned_async) | loses its place | the next waiter is woken; handed over by [`unlock_fair`](LockGuard::unlock_fair): handed on | `lock`, `lock_owned`, `lock_handed_over` |
+//! | [`Semaphore::acquire_async`], [`acquire_many_async`](Semaphore::acquire_many_async), owned | loses its place; who it held up is let through | its permits are returned | `acquire`, `acquire_owned` |
+//! | [`Event::wait_async`] | nothing | nothing | `event` |
+//! | [`Condition::wait_async`] | holds nothing: the guard was given up at the first poll | `notify_one`: another waiter is notified, also if it was taking the lock again; `notify_all`: nothing | `condition`, `condition_owned` |
+//! | [`Condition::wait_while_async`] | the same | the same | `condition_while`, `condition_while_owned` |
+//! | [`BoundedQueue::push_async`] | has not pushed; the item is dropped, unless [`PushFuture::take`] takes it back | the room goes to the next | `push` |
+//! | [`BoundedQueue::pop_async`] | has taken nothing | the item stays, the next is woken | `pop` |
+//! | [`BoundedQueue::reserve_async`] | nothing | the room goes to the next | `reserve` |
+//! | [`BoundedQueue::push_many_async`] | what was pushed stays pushed; no item is in hand | the room goes to the next | `push_many` |
+//! | [`BoundedQueue::pop_many_async`] | has taken nothing | the items stay, the next is woken | `pop_many` |
+//! | [`BoundedQueue::stream`] | has taken nothing | the item stays, the next is woken | `stream` |
+//! | [`BoundedQueue::sink`] | room that was promised is given back | the room goes to the next | `sink` |
 //!
 //! # Loom
 //!
