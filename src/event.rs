@@ -290,7 +290,7 @@ impl Event {
     /// `node` is only ever queued on this event.
     unsafe fn cancel(&self, node: Pin<&Node>) {
         // SAFETY: the caller's promise.
-        unsafe {
+        let (_, _stale) = unsafe {
             self.queue.withdraw(node, |list| {
                 // Relaxed: counted under the list lock.
                 list.word().fetch_sub(WAITER, Ordering::Relaxed);

@@ -73,7 +73,7 @@ impl<'a, G: ConditionGuard> Notification<'a, G> {
     pub(super) fn settle(self: Pin<&mut Self>) -> Option<Baton<'a>> {
         let this = self.project();
         // SAFETY: the node is only ever queued on this condition.
-        let state = unsafe {
+        let (state, _stale) = unsafe {
             this.condition.queue.withdraw(this.node.as_ref(), |list| {
                 // Relaxed: counted under the list lock.
                 list.word().fetch_sub(1, Ordering::Relaxed);

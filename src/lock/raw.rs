@@ -53,7 +53,7 @@
 
 use crate::sys::atomic::{AtomicU32, Ordering};
 use crate::sys::{SKIP_LIMIT, Spin, const_fn, is_past, patience};
-use crate::wait::{Node, Place, State, WaitQueue, discard, drive, wake};
+use crate::wait::{Finally, Node, Place, State, WaitQueue, discard, drive, wake};
 use pin_project_lite::pin_project;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
@@ -253,7 +253,9 @@ impl RawLock {
                 State::Idle => Comer::New,
                 State::Queued => {
                     if self.try_take(Comer::New) {
+                        let taken = Finally::new(|| self.unlock());
                         self.leave_queue(node);
+                        taken.disarm();
                         return Poll::Ready(());
                     }
                     // SAFETY: the caller's promise.
@@ -310,7 +312,9 @@ impl RawLock {
         };
         if free {
             drop(list);
+            let taken = Finally::new(|| self.unlock());
             discard(Some(waker));
+            taken.disarm();
             return true;
         }
         let place = match comer {
@@ -327,7 +331,7 @@ impl RawLock {
     /// The owner's node is still queued, or was when its owner looked: take it out.
     fn leave_queue(&self, node: Pin<&Node>) {
         // SAFETY: `poll`'s caller promised that the node is only ever queued here.
-        let state = unsafe { self.queue.withdraw(node, |_| self.note_departure(0, 0)) };
+        let (state, _stale) = unsafe { self.queue.withdraw(node, |_| self.note_departure(0, 0)) };
         if state == State::Notified {
             // Notified in the meantime, and here already. Relaxed: it only lets the next `unlock`
             // wake again.
@@ -342,7 +346,8 @@ impl RawLock {
     /// `node` is only ever queued on this lock.
     pub(crate) unsafe fn cancel(&self, node: Pin<&Node>) {
         // SAFETY: the caller's promise.
-        match unsafe { self.queue.withdraw(node, |_| self.note_departure(0, 0)) } {
+        let (state, _stale) = unsafe { self.queue.withdraw(node, |_| self.note_departure(0, 0)) };
+        match state {
             State::Idle | State::Queued => {}
             State::Notified => {
                 // Relaxed: if the lock is taken, its owner's `unlock` reads this later in the
@@ -405,11 +410,11 @@ pin_project! {
     impl PinnedDrop for ThreadWait<'_> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
+            let lock: &RawLock = this.lock;
+            // After the cancel, also if a waker that it calls panics.
+            let _unbar = this.barring.then(|| Finally::new(|| lock.unbar()));
             // SAFETY: the node is only ever queued on this lock.
-            unsafe { this.lock.cancel(this.node.as_ref()) };
-            if *this.barring {
-                this.lock.unbar();
-            }
+            unsafe { lock.cancel(this.node.as_ref()) };
         }
     }
 }

@@ -20,7 +20,7 @@
 use super::BoundedQueue;
 use super::ring::{Blocked, Refusal};
 use crate::sys::GapWait;
-use crate::wait::{Locked, Node, Place, State, WaitQueue, WakeBatch, discard, wake};
+use crate::wait::{Locked, Node, Place, Stale, State, WaitQueue, WakeBatch, discard, wake};
 use pin_project_lite::pin_project;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -137,7 +137,7 @@ impl<'a, T> Waiter<'a, T> {
                 }
             };
             // A notification has served its purpose; a node that is still queued leaves.
-            Self::leave(queue, side, this.node.as_mut());
+            drop(Self::leave(queue, side, this.node.as_mut()));
             return Poll::Ready(result);
         }
     }
@@ -172,7 +172,7 @@ impl<'a, T> Waiter<'a, T> {
         false
     }
 
-    fn leave(queue: &BoundedQueue<T>, side: Blocked, node: Pin<&mut Node>) -> State {
+    fn leave(queue: &BoundedQueue<T>, side: Blocked, node: Pin<&mut Node>) -> (State, Stale) {
         // SAFETY: only ever queued on this list.
         unsafe { queue.list(side).withdraw(node.as_ref(), |list| queue.note_departure(side, list)) }
     }
@@ -180,7 +180,8 @@ impl<'a, T> Waiter<'a, T> {
     /// Ends the wait; a notification goes to the next.
     pub(super) fn cancel(self: Pin<&mut Self>) {
         let this = self.project();
-        if Self::leave(this.queue, *this.side, this.node) == State::Notified {
+        let (state, _stale) = Self::leave(this.queue, *this.side, this.node);
+        if state == State::Notified {
             this.queue.wake_one(*this.side);
         }
     }

@@ -37,7 +37,7 @@
 use crate::error::ReleaseError;
 use crate::sys::atomic::{AtomicIsize, Ordering};
 use crate::sys::{Spin, const_fn};
-use crate::wait::{Locked, Node, Place, State, WaitQueue, discard};
+use crate::wait::{Finally, Locked, Node, Place, State, WaitQueue, discard};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -157,7 +157,9 @@ impl RawSemaphore {
                     let mut list = self.queue.lock();
                     if self.take_or_queue(&mut list, n) {
                         drop(list);
+                        let taken = Finally::new(|| self.give_back(n));
                         discard(Some(waker));
+                        taken.disarm();
                         return Poll::Ready(());
                     }
                     list.waiting += 1;
@@ -207,7 +209,7 @@ impl RawSemaphore {
     pub(super) unsafe fn cancel(&self, node: Pin<&Node>, n: usize) {
         let mut next_fits = false;
         // SAFETY: the caller's promise.
-        let state = unsafe {
+        let (state, _stale) = unsafe {
             self.queue.withdraw(node, |list| {
                 list.waiting -= 1;
                 match list.front_arg() {

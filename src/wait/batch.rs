@@ -62,9 +62,42 @@ pub(crate) fn wake(waker: Option<Waker>) {
     guard(waker, Waker::wake);
 }
 
-/// Drops one waker, which is user code too.
+/// Drops one waker, which is user code too. A panic goes on, unless the thread is unwinding
+/// already.
 pub(crate) fn discard(waker: Option<Waker>) {
     guard(waker, drop);
+}
+
+/// A waker that is to be [`discard`]ed, once everything that must not be skipped has been done.
+#[must_use = "it is discarded at the end of the scope that it is bound in"]
+pub(crate) struct Stale(pub(super) Option<Waker>);
+
+impl Drop for Stale {
+    fn drop(&mut self) {
+        discard(self.0.take());
+    }
+}
+
+/// Does at the end of its scope what must not be skipped if user code in between panics.
+pub(crate) struct Finally<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> Finally<F> {
+    pub(crate) fn new(f: F) -> Self {
+        Self(Some(f))
+    }
+
+    /// It is not to be done after all.
+    pub(crate) fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl<F: FnOnce()> Drop for Finally<F> {
+    fn drop(&mut self) {
+        if let Some(f) = self.0.take() {
+            f();
+        }
+    }
 }
 
 fn guard(waker: Option<Waker>, f: fn(Waker)) {

@@ -92,7 +92,7 @@ mod list;
 mod parker;
 mod queue;
 
-pub(crate) use self::batch::{WakeBatch, discard, wake};
+pub(crate) use self::batch::{Finally, Stale, WakeBatch, discard, wake};
 pub(crate) use self::drive::drive;
 pub use self::drive::{block_on, block_on_deadline, block_on_timeout};
 pub(crate) use self::list::{Node, Place, State};

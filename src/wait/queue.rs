@@ -3,7 +3,7 @@
 
 #![expect(unsafe_code, reason = "pairs a node with the one list that it stands in")]
 
-use super::batch::{WakeBatch, discard};
+use super::batch::{Stale, WakeBatch, discard};
 use super::list::{List, Node, Place, State};
 use crate::sys::{Mutex, MutexGuard, UnsafeCell, const_fn};
 use std::ops::{Deref, DerefMut};
@@ -81,7 +81,9 @@ impl<W, S> WaitQueue<W, S> {
 
     /// Takes `node` out if it is still queued, and tells in which state it was found.
     ///
-    /// `unlinked` runs under the list lock right after the node has left, and not otherwise.
+    /// `unlinked` runs under the list lock right after the node has left, and not otherwise. The
+    /// caller drops the node's waker when it has passed on what it owes: that is user code, and
+    /// may panic.
     ///
     /// # Safety
     ///
@@ -90,7 +92,7 @@ impl<W, S> WaitQueue<W, S> {
         &self,
         node: Pin<&Node>,
         unlinked: impl FnOnce(&mut Locked<'_, W, S>),
-    ) -> State {
+    ) -> (State, Stale) {
         let mut state = node.state();
         if state == State::Queued {
             let mut list = self.lock();
@@ -100,12 +102,11 @@ impl<W, S> WaitQueue<W, S> {
                 let waker = unsafe { list.unlink(node) };
                 unlinked(&mut list);
                 drop(list);
-                discard(waker);
-                return State::Queued;
+                return (State::Queued, Stale(waker));
             }
         }
         node.reset();
-        state
+        (state, Stale(None))
     }
 
     /// Wakes as long as `next` names somebody: wakers are collected under the list lock in
