@@ -86,6 +86,7 @@ impl<T: ?Sized> Lock<T> {
     /// drop(guard);
     /// assert!(lock.try_lock().is_some());
     /// ```
+    #[must_use = "if unused the lock is released at once"]
     #[inline]
     pub fn try_lock(&self) -> Option<LockGuard<'_, T>> {
         self.raw.try_lock().then(|| LockGuard::new(self))
@@ -175,6 +176,7 @@ impl<T: ?Sized> Lock<T> {
     }
 
     /// [`try_lock`](Lock::try_lock) for a guard that keeps the lock alive.
+    #[must_use = "if unused the lock is released at once"]
     pub fn try_lock_owned(self: &Arc<Self>) -> Option<OwnedLockGuard<T>> {
         self.raw.try_lock().then(|| OwnedLockGuard::new(Arc::clone(self)))
     }

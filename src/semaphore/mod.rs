@@ -95,6 +95,7 @@ impl Semaphore {
     }
 
     /// Acquires one permit if it is available and nobody queues.
+    #[must_use = "if unused the permits are returned at once"]
     #[inline]
     pub fn try_acquire(&self) -> Option<Permit<'_>> {
         self.try_acquire_many(1)
@@ -163,6 +164,7 @@ impl Semaphore {
     /// # Panics
     ///
     /// If `n` exceeds [`MAX_PERMITS`](Semaphore::MAX_PERMITS).
+    #[must_use = "if unused the permits are returned at once"]
     #[inline]
     pub fn try_acquire_many(&self, n: usize) -> Option<Permit<'_>> {
         check_count(n);
@@ -248,6 +250,7 @@ impl Semaphore {
     }
 
     /// [`try_acquire`](Semaphore::try_acquire) for a permit that keeps the semaphore alive.
+    #[must_use = "if unused the permits are returned at once"]
     pub fn try_acquire_owned(self: &Arc<Self>) -> Option<OwnedPermit> {
         self.try_acquire_many_owned(1)
     }
@@ -302,6 +305,7 @@ impl Semaphore {
     /// # Panics
     ///
     /// If `n` exceeds [`MAX_PERMITS`](Semaphore::MAX_PERMITS).
+    #[must_use = "if unused the permits are returned at once"]
     pub fn try_acquire_many_owned(self: &Arc<Self>, n: usize) -> Option<OwnedPermit> {
         check_count(n);
         self.raw.try_acquire(n).then(|| OwnedPermit::new(Arc::clone(self), n))
