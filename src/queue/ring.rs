@@ -55,8 +55,11 @@
 //! # Orderings
 //!
 //! Items travel through the stamps: Release after the write, Acquire before the read, both ways.
-//! The claims carry no data and may be Relaxed, but for `CLOSED`: whoever sees it has also seen
-//! every position that was claimed before it, for they are in the same word.
+//! The claims carry no data, but who sees one must see those that came before it, on the other word
+//! too: else a pop that reads a new head and an old tail finds a queue empty that never was. So
+//! they are AcqRel, and the words are read with Acquire. (Release is what counts; a chain of
+//! read-modify-writes keeps it.) That also covers `CLOSED`: whoever sees it has seen every position
+//! that was claimed before it.
 
 #![expect(unsafe_code, reason = "owns the slots")]
 
@@ -212,8 +215,8 @@ impl<T> Ring<T> {
         if self.stamp(needed) == needed {
             return Ok(());
         }
-        // Relaxed: compared with `tail`, nothing is read through it. A stale head is a head that
-        // was; then the ring was full.
+        // Relaxed: compared with `word`, nothing is read through it. It is no older than the claim
+        // that made `word`; if it is older than the newest, the ring was full between the two.
         let head = Word(self.head.load(Ordering::Relaxed));
         if self.next_lap(head.position()) == needed {
             Err(Refusal::Blocked)
@@ -263,10 +266,9 @@ impl<T> Ring<T> {
         let pass = self.push_gate.enter();
         let next = Word((word.0 & !RESERVED) | (reserved * RESERVED_ONE))
             .with_position(self.advance(word.position(), 1));
-        // Relaxed: the item goes through the stamp; the flags are read by RMWs on this word.
-        // Acquire on failure: CLOSED may be what was seen.
-        match self.tail.compare_exchange_weak(word.0, next.0, Ordering::Relaxed, Ordering::Acquire)
-        {
+        // AcqRel: whoever sees this claim sees those before it, on both words (see the orderings).
+        // Acquire on failure: the same for the word that was seen.
+        match self.tail.compare_exchange_weak(word.0, next.0, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => Ok(Place {
                 ring: self,
                 position: word.position(),
@@ -293,7 +295,7 @@ impl<T> Ring<T> {
             match self.tail.compare_exchange_weak(
                 word.0,
                 word.0 + RESERVED_ONE,
-                Ordering::Relaxed,
+                Ordering::AcqRel,
                 Ordering::Acquire,
             ) {
                 Ok(_) => return Ok(()),
@@ -339,19 +341,19 @@ impl<T> Ring<T> {
 
     /// Claims the oldest item. The flag tells that senders are queued.
     pub(super) fn pop(&self) -> Result<(T, bool), Refusal> {
-        // Relaxed: the item comes through the stamp.
-        let mut word = Word(self.head.load(Ordering::Relaxed));
+        // Acquire: pairs with the Release of the claim that is seen: `tail` is as new.
+        let mut word = Word(self.head.load(Ordering::Acquire));
         loop {
             let position = word.position();
             if self.stamp(position) == position + 1 {
                 let _pass = self.pop_gate.enter();
                 let next = word.with_position(self.advance(position, 1));
-                // Relaxed: as above; the flag is read by RMWs on this word.
+                // AcqRel, Acquire: as in `take_place`.
                 match self.head.compare_exchange_weak(
                     word.0,
                     next.0,
-                    Ordering::Relaxed,
-                    Ordering::Relaxed,
+                    Ordering::AcqRel,
+                    Ordering::Acquire,
                 ) {
                     // SAFETY: claimed by this CAS, and the stamp says that the item is there.
                     Ok(_) => return Ok((unsafe { self.take(position) }, word.is_waited_on())),
@@ -441,11 +443,11 @@ impl<T> Ring<T> {
                 }
                 let _pass = self.pop_gate.enter();
                 let next = word.with_position(self.advance(position, 1));
-                // Relaxed: as in `pop`.
+                // AcqRel: as in `pop`.
                 let claimed = self.head.compare_exchange_weak(
                     word.0,
                     next.0,
-                    Ordering::Relaxed,
+                    Ordering::AcqRel,
                     Ordering::Relaxed,
                 );
                 if claimed.is_ok() {
@@ -547,12 +549,12 @@ impl<T> Ring<T> {
         loop {
             // Before the claim: an allocation may fail.
             items.reserve(self.distance(word.position(), tail.position()));
-            // Relaxed: the items come through their stamps.
+            // AcqRel, Acquire: as in `pop`.
             match self.head.compare_exchange(
                 word.0,
                 word.with_position(tail.position()).0,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
+                Ordering::AcqRel,
+                Ordering::Acquire,
             ) {
                 Ok(_) => break,
                 Err(seen) => word = Word(seen),
