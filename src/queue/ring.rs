@@ -411,8 +411,8 @@ impl<T> Ring<T> {
                 }
                 let head = Word(fresh(&self.head));
                 if self.next_lap(head.position()) != needed {
-                    // Somebody is in the gap, or the word is stale.
-                    gap.pause(&self.pop_gate);
+                    // A pop or another eviction is in its gap, or the word is stale.
+                    self.wait_for_pop(&mut gap);
                     word = Word(fresh(&self.tail));
                     continue;
                 }
@@ -437,8 +437,13 @@ impl<T> Ring<T> {
             // How many positions the head is behind the one to be taken.
             let oldest = self.next_lap(position);
             if oldest == needed {
-                if self.stamp(position) != position + 1 {
-                    gap.pause(&self.push_gate);
+                let stamp = self.stamp(position);
+                if stamp == needed {
+                    // Since we looked at the head.
+                    return None;
+                }
+                if stamp != position + 1 {
+                    gap.pause(&[&self.push_gate]);
                     continue;
                 }
                 let _pass = self.pop_gate.enter();
@@ -456,7 +461,7 @@ impl<T> Ring<T> {
                 }
             } else if Self::is_before(oldest, needed) {
                 // An earlier eviction is not done.
-                gap.pause(&self.push_gate);
+                gap.pause(&[&self.push_gate]);
             } else {
                 self.wait_until_free(needed);
                 return None;
@@ -474,26 +479,26 @@ impl<T> Ring<T> {
     fn wait_until_free(&self, position: u64) {
         let mut gap = GapWait::new();
         while self.stamp(position) != position {
-            gap.pause(&self.pop_gate);
+            gap.pause(&[&self.pop_gate]);
         }
     }
 
     /// Waits for a push to leave its gap, as long as it takes.
     pub(super) fn wait_for_push(&self, gap: &mut GapWait) {
-        gap.pause(&self.push_gate);
+        gap.pause(&[&self.push_gate]);
     }
 
-    /// Waits for a pop to leave its gap, as long as it takes.
+    /// Waits for a pop or an eviction to leave its gap, as long as it takes.
     pub(super) fn wait_for_pop(&self, gap: &mut GapWait) {
-        gap.pause(&self.pop_gate);
+        gap.pause(&[&self.push_gate, &self.pop_gate]);
     }
 
     /// The same for a `poll`: `false` when it must return.
     pub(super) fn wait_briefly(&self, side: Blocked, gap: &mut GapWait) -> bool {
-        gap.pause_briefly(match side {
-            Blocked::Senders => &self.pop_gate,
-            Blocked::Receivers => &self.push_gate,
-        })
+        match side {
+            Blocked::Senders => gap.pause_briefly(&[&self.push_gate, &self.pop_gate]),
+            Blocked::Receivers => gap.pause_briefly(&[&self.push_gate]),
+        }
     }
 
     /// Announces a sleeper, holding its side's list lock; whether it may sleep indeed.
@@ -546,6 +551,7 @@ impl<T> Ring<T> {
         let mut items = Vec::new();
         let tail = Word(fresh(&self.tail));
         let mut word = Word(fresh(&self.head));
+        let mut pass = self.pop_gate.enter();
         loop {
             // Before the claim: an allocation may fail.
             items.reserve(self.distance(word.position(), tail.position()));
@@ -564,7 +570,10 @@ impl<T> Ring<T> {
         let mut gap = GapWait::new();
         while position != tail.position() {
             if self.stamp(position) != position + 1 {
-                gap.pause(&self.push_gate);
+                // The push may wait for a slot that has been freed here.
+                drop(pass);
+                gap.pause(&[&self.push_gate]);
+                pass = self.pop_gate.enter();
                 continue;
             }
             // SAFETY: claimed by the CAS above, and the stamp says that the item is there.

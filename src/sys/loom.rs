@@ -290,12 +290,14 @@ impl GapWait {
         Self
     }
 
-    pub(crate) fn pause(&mut self, gate: &Gate) {
-        drop(gate.enter());
+    pub(crate) fn pause(&mut self, gates: &[&Gate]) {
+        for gate in gates {
+            drop(gate.enter());
+        }
     }
 
-    pub(crate) fn pause_briefly(&mut self, gate: &Gate) -> bool {
-        drop(gate.enter());
+    pub(crate) fn pause_briefly(&mut self, gates: &[&Gate]) -> bool {
+        self.pause(gates);
         true
     }
 }
