@@ -132,7 +132,7 @@ impl<T> BoundedQueue<T> {
                 }
                 Err(Refusal::Blocked) => return Err(TryPushError::Full(item)),
                 Err(Refusal::Closed) => return Err(TryPushError::Closed(item)),
-                Err(Refusal::Busy) => self.ring.wait_for_pop(&mut gap),
+                Err(Refusal::Busy) => self.ring.wait(&mut gap),
             }
         }
     }
@@ -237,7 +237,7 @@ impl<T> BoundedQueue<T> {
                 Ok(item) => return Ok(item),
                 Err(Refusal::Blocked) => return Err(TryPopError::Empty),
                 Err(Refusal::Closed) => return Err(TryPopError::Closed),
-                Err(Refusal::Busy) => self.ring.wait_for_push(&mut gap),
+                Err(Refusal::Busy) => self.ring.wait(&mut gap),
             }
         }
     }
@@ -365,7 +365,7 @@ impl<T> BoundedQueue<T> {
                 Ok(()) => return Ok(Slot::new(self)),
                 Err(Refusal::Blocked) => return Err(TryPushError::Full(())),
                 Err(Refusal::Closed) => return Err(TryPushError::Closed(())),
-                Err(Refusal::Busy) => self.ring.wait_for_pop(&mut gap),
+                Err(Refusal::Busy) => self.ring.wait(&mut gap),
             }
         }
     }
@@ -501,7 +501,7 @@ impl<T> BoundedQueue<T> {
                 Ok(count) => return Ok(count),
                 Err(Refusal::Blocked) => return Err(TryPopError::Empty),
                 Err(Refusal::Closed) => return Err(TryPopError::Closed),
-                Err(Refusal::Busy) => self.ring.wait_for_push(&mut gap),
+                Err(Refusal::Busy) => self.ring.wait(&mut gap),
             }
         }
     }

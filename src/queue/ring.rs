@@ -44,7 +44,7 @@
 //!
 //! Between a claim and its stamp the place is neither free nor full. Nobody may go to sleep on it
 //! (the claimer has read the `WAIT` flag already), so who meets it gets [`Refusal::Busy`] and waits
-//! for the other thread's next step with [`Ring::wait_for_push`] or [`Ring::wait_for_pop`].
+//! for the other thread's next step with [`Ring::wait`].
 //!
 //! # Replacing the oldest
 //!
@@ -129,8 +129,7 @@ pub(super) struct Ring<T> {
     head: CachePadded<AtomicU64>,
     slots: Box<[Slot<T>]>,
     one_lap: u64,
-    push_gate: Gate,
-    pop_gate: Gate,
+    gate: Gate,
 }
 
 // SAFETY: items are handed from thread to thread, never shared.
@@ -163,8 +162,7 @@ impl<T> Ring<T> {
             head: CachePadded::new(AtomicU64::new(0)),
             slots,
             one_lap: (capacity as u64 + 1).next_power_of_two(),
-            push_gate: Gate::new(),
-            pop_gate: Gate::new(),
+            gate: Gate::new(),
         }
     }
 
@@ -263,7 +261,7 @@ impl<T> Ring<T> {
 
     /// Moves `tail` from `word` one position on, leaving `reserved`.
     fn take_place(&self, word: Word, reserved: u64) -> Result<Place<'_, T>, Word> {
-        let pass = self.push_gate.enter();
+        let pass = self.gate.enter();
         let next = Word((word.0 & !RESERVED) | (reserved * RESERVED_ONE))
             .with_position(self.advance(word.position(), 1));
         // AcqRel: whoever sees this claim sees those before it, on both words (see the orderings).
@@ -346,7 +344,7 @@ impl<T> Ring<T> {
         loop {
             let position = word.position();
             if self.stamp(position) == position + 1 {
-                let _pass = self.pop_gate.enter();
+                let _pass = self.gate.enter();
                 let next = word.with_position(self.advance(position, 1));
                 // AcqRel, Acquire: as in `take_place`.
                 match self.head.compare_exchange_weak(
@@ -412,7 +410,7 @@ impl<T> Ring<T> {
                 let head = Word(fresh(&self.head));
                 if self.next_lap(head.position()) != needed {
                     // A pop or another eviction is in its gap, or the word is stale.
-                    self.wait_for_pop(&mut gap);
+                    self.wait(&mut gap);
                     word = Word(fresh(&self.tail));
                     continue;
                 }
@@ -443,10 +441,10 @@ impl<T> Ring<T> {
                     return None;
                 }
                 if stamp != position + 1 {
-                    gap.pause(&[&self.push_gate]);
+                    gap.pause(&self.gate);
                     continue;
                 }
-                let _pass = self.pop_gate.enter();
+                let _pass = self.gate.enter();
                 let next = word.with_position(self.advance(position, 1));
                 // AcqRel: as in `pop`.
                 let claimed = self.head.compare_exchange_weak(
@@ -461,7 +459,7 @@ impl<T> Ring<T> {
                 }
             } else if Self::is_before(oldest, needed) {
                 // An earlier eviction is not done.
-                gap.pause(&[&self.push_gate]);
+                gap.pause(&self.gate);
             } else {
                 self.wait_until_free(needed);
                 return None;
@@ -479,26 +477,18 @@ impl<T> Ring<T> {
     fn wait_until_free(&self, position: u64) {
         let mut gap = GapWait::new();
         while self.stamp(position) != position {
-            gap.pause(&[&self.pop_gate]);
+            gap.pause(&self.gate);
         }
     }
 
-    /// Waits for a push to leave its gap, as long as it takes.
-    pub(super) fn wait_for_push(&self, gap: &mut GapWait) {
-        gap.pause(&[&self.push_gate]);
-    }
-
-    /// Waits for a pop or an eviction to leave its gap, as long as it takes.
-    pub(super) fn wait_for_pop(&self, gap: &mut GapWait) {
-        gap.pause(&[&self.push_gate, &self.pop_gate]);
+    /// Waits for somebody to leave a gap, as long as it takes.
+    pub(super) fn wait(&self, gap: &mut GapWait) {
+        gap.pause(&self.gate);
     }
 
     /// The same for a `poll`: `false` when it must return.
-    pub(super) fn wait_briefly(&self, side: Blocked, gap: &mut GapWait) -> bool {
-        match side {
-            Blocked::Senders => gap.pause_briefly(&[&self.push_gate, &self.pop_gate]),
-            Blocked::Receivers => gap.pause_briefly(&[&self.push_gate]),
-        }
+    pub(super) fn wait_briefly(&self, gap: &mut GapWait) -> bool {
+        gap.pause_briefly(&self.gate)
     }
 
     /// Announces a sleeper, holding its side's list lock; whether it may sleep indeed.
@@ -551,7 +541,7 @@ impl<T> Ring<T> {
         let mut items = Vec::new();
         let tail = Word(fresh(&self.tail));
         let mut word = Word(fresh(&self.head));
-        let mut pass = self.pop_gate.enter();
+        let mut pass = self.gate.enter();
         loop {
             // Before the claim: an allocation may fail.
             items.reserve(self.distance(word.position(), tail.position()));
@@ -570,11 +560,12 @@ impl<T> Ring<T> {
         let mut gap = GapWait::new();
         while position != tail.position() {
             if self.stamp(position) != position + 1 {
-                // The push may wait for a slot that has been freed here.
+                // The push may wait for a slot that has been freed here: leave the gap.
                 drop(pass);
-                gap.pause(&[&self.push_gate]);
-                pass = self.pop_gate.enter();
-                continue;
+                while self.stamp(position) != position + 1 {
+                    gap.pause(&self.gate);
+                }
+                pass = self.gate.enter();
             }
             // SAFETY: claimed by the CAS above, and the stamp says that the item is there.
             items.push(unsafe { self.take(position) });

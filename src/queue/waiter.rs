@@ -123,7 +123,7 @@ impl<'a, T> Waiter<'a, T> {
                 Ok(result) => Ok(result),
                 Err(Refusal::Closed) => Err(Closed),
                 Err(Refusal::Busy) => {
-                    if !queue.ring.wait_briefly(side, &mut gap) {
+                    if !queue.ring.wait_briefly(&mut gap) {
                         cx.waker().wake_by_ref();
                         return Poll::Pending;
                     }

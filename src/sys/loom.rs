@@ -6,6 +6,7 @@
     reason = "the one place that names the platform"
 )]
 
+use super::panicking;
 use ::loom::sync as loom_sync;
 use std::cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -248,6 +249,11 @@ impl Condvar {
     }
 
     #[track_caller]
+    pub(crate) fn notify_all(&self) {
+        checked(|| self.0.notify_all(), || ());
+    }
+
+    #[track_caller]
     pub(crate) fn notify_one(&self) {
         checked(|| self.0.notify_one(), || ());
     }
@@ -266,38 +272,70 @@ impl Spin {
     }
 }
 
-/// The gap between claiming a place in a ring and publishing it, closed by a mutex: who waits
-/// for it is blocked. Its happens-before edge exists only in executions that met the gap.
-pub(crate) struct Gate(Mutex);
+/// The gaps between claiming a place in a ring and publishing it. Who waits for one is blocked until
+/// somebody leaves a gap, whoever it is, and then looks again.
+///
+/// Nobody is kept out, and leaving is one read-modify-write that only those who wait acquire: a
+/// happens-before edge exists in no execution but those that met a gap.
+pub(crate) struct Gate {
+    /// How many have left, times two; the lowest bit: somebody waits.
+    left: atomic::AtomicU64,
+    mutex: Mutex,
+    condvar: Condvar,
+}
 
-pub(crate) struct GatePass<'a>(#[allow(dead_code, reason = "held, never read")] MutexGuard<'a>);
+const WAITED_FOR: u64 = 1;
+
+pub(crate) struct GatePass<'a>(&'a Gate);
 
 impl Gate {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new())
+        Self { left: atomic::AtomicU64::new(0), mutex: Mutex::new(), condvar: Condvar::new() }
     }
 
-    #[track_caller]
     pub(crate) fn enter(&self) -> GatePass<'_> {
-        GatePass(self.0.lock())
+        GatePass(self)
     }
 }
 
-pub(crate) struct GapWait;
+impl Drop for GatePass<'_> {
+    fn drop(&mut self) {
+        let Gate { left, mutex, condvar } = self.0;
+        if left.fetch_add(2, atomic::Ordering::Release) & WAITED_FOR != 0 {
+            let guard = mutex.lock();
+            left.fetch_and(!WAITED_FOR, atomic::Ordering::Relaxed);
+            drop(guard);
+            condvar.notify_all();
+        }
+    }
+}
+
+/// How many had left when the waiter looked last.
+pub(crate) struct GapWait(Option<u64>);
 
 impl GapWait {
     pub(crate) fn new() -> Self {
-        Self
+        Self(None)
     }
 
-    pub(crate) fn pause(&mut self, gates: &[&Gate]) {
-        for gate in gates {
-            drop(gate.enter());
+    /// The first call of a wait returns at once: what happened before it counts.
+    pub(crate) fn pause(&mut self, gate: &Gate) {
+        let mut left = gate.left.fetch_or(0, atomic::Ordering::Acquire) & !WAITED_FOR;
+        if self.0 == Some(left) {
+            let mut guard = gate.mutex.lock();
+            loop {
+                left = gate.left.fetch_or(WAITED_FOR, atomic::Ordering::Acquire) & !WAITED_FOR;
+                if self.0 != Some(left) || panicking() {
+                    break;
+                }
+                guard = gate.condvar.wait(guard);
+            }
         }
+        self.0 = Some(left);
     }
 
-    pub(crate) fn pause_briefly(&mut self, gates: &[&Gate]) -> bool {
-        self.pause(gates);
+    pub(crate) fn pause_briefly(&mut self, gate: &Gate) -> bool {
+        self.pause(gate);
         true
     }
 }

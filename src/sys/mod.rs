@@ -13,7 +13,7 @@
 //! | [`patience`] | 1 ms, or the deadline | the deadline | loom has no clock |
 //! | [`is_past`] | compares with the clock | `false` | expiry comes from `Condvar::wait_until` |
 //! | [`Condvar`]`::wait_until` | waits | yields, then reports expiry | "at any later moment" |
-//! | [`Gate`] | nothing; a waiter backs off | a mutex held over the gap | two spinners starve the third thread in loom's scheduler |
+//! | [`Gate`] | nothing; a waiter backs off | a count of those who left a gap; a waiter sleeps until it moves | two spinners starve the third thread in loom's scheduler |
 //! | [`fresh`] | a load | a read-modify-write that changes nothing | loom may feed a stale value to a retry loop for ever |
 //! | [`DataCell`] | a cell | a cell whose exclusive use loom checks | |
 //!

@@ -196,12 +196,12 @@ impl GapWait {
     }
 
     /// Lets whoever is in the gap go on. Waits as long as it takes, a step at a time.
-    pub(crate) fn pause(&mut self, _gates: &[&Gate]) {
+    pub(crate) fn pause(&mut self, _gate: &Gate) {
         self.backoff.snooze();
     }
 
     /// The same for a `poll`, which must not wait long: `false` when it has to return.
-    pub(crate) fn pause_briefly(&mut self, _gates: &[&Gate]) -> bool {
+    pub(crate) fn pause_briefly(&mut self, _gate: &Gate) -> bool {
         self.backoff.spin();
         self.steps += 1;
         self.steps < GATE_STEPS
