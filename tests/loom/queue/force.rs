@@ -1,0 +1,199 @@
+//! Replacing the oldest, against everything.
+
+use super::*;
+
+/// Pushes in any case; the item that had to go, if any.
+fn force(queue: &BoundedQueue<Item>, item: Item) -> Option<usize> {
+    let Ok(evicted) = queue.force_push(item) else { panic!("nobody closed") };
+    evicted.map(|item| item.id)
+}
+
+/// The oldest is popped while it is to be replaced: it is here or there. Killed: an eviction that
+/// takes what a pop has claimed, or does not wait for the slot that the pop still reads.
+#[test]
+fn force_push_meets_pop() {
+    for capacity in [1, 2] {
+        explore_ring(&format!("queue: force_push meets pop at capacity {capacity}"), move || {
+            let ledger = Ledger::default();
+            let queue = ledger.queue(capacity, capacity);
+            let other = Arc::clone(&queue);
+            let thread = thread::spawn(move || other.go().pop().unwrap().id);
+            let evicted = force(queue.go(), ledger.item(capacity));
+            let popped = thread.join().unwrap();
+            let mut out = vec![popped];
+            out.extend(evicted);
+            let len = queue.queue.len();
+            assert_eq!(len, capacity + 1 - out.len());
+            // The oldest goes first.
+            if let Some(evicted) = evicted {
+                assert!(evicted < 2 && popped < 2 && evicted != popped || capacity == 1);
+            }
+            ledger.settle(queue, out);
+        });
+    }
+}
+
+/// An item is pushed while the oldest is replaced. Killed: a replacement that leaves room to a push
+/// that comes in between.
+#[test]
+fn force_push_meets_push() {
+    for capacity in [1, 2] {
+        explore_ring(&format!("queue: force_push meets push at capacity {capacity}"), move || {
+            let ledger = Ledger::default();
+            let queue = ledger.queue(capacity, capacity - 1);
+            let other = Arc::clone(&queue);
+            let (mine, theirs) = (ledger.item(capacity - 1), ledger.item(capacity));
+            let thread = thread::spawn(move || other.go().try_push(theirs).is_ok());
+            let mut out = Vec::from_iter(force(queue.go(), mine));
+            let pushed = thread.join().unwrap();
+            assert_eq!(queue.queue.len(), capacity);
+            assert_eq!(out.is_empty(), !pushed);
+            out.extend((!pushed).then_some(capacity));
+            ledger.settle(queue, out);
+        });
+    }
+}
+
+/// A push finds the queue full while the oldest is replaced: `Full` and the item back, at every
+/// moment. Killed: as above.
+#[test]
+fn force_push_meets_full() {
+    for capacity in [1, 2] {
+        explore_ring(&format!("queue: force_push meets full at capacity {capacity}"), move || {
+            let ledger = Ledger::default();
+            let queue = ledger.queue(capacity, capacity);
+            let other = Arc::clone(&queue);
+            let item = ledger.item(capacity);
+            let thread = thread::spawn(move || {
+                let Err(TryPushError::Full(item)) = other.go().try_push(item) else {
+                    panic!("the queue was full throughout");
+                };
+                item.id
+            });
+            let mut out = Vec::from_iter(force(queue.go(), ledger.item(capacity + 1)));
+            assert_eq!(out, [0]);
+            out.push(thread.join().unwrap());
+            ledger.settle(queue, out);
+        });
+    }
+}
+
+/// Two replace the oldest at the same time. Killed: an eviction of the wrong position.
+#[test]
+fn force_push_meets_force_push() {
+    for capacity in [1, 2] {
+        explore_ring(&format!("queue: two force_push at capacity {capacity}"), move || {
+            let ledger = Ledger::default();
+            let queue = ledger.queue(capacity, capacity);
+            let other = Arc::clone(&queue);
+            let (mine, theirs) = (ledger.item(capacity), ledger.item(capacity + 1));
+            let thread = thread::spawn(move || force(other.go(), theirs).unwrap());
+            let mut out = vec![force(queue.go(), mine).unwrap()];
+            out.push(thread.join().unwrap());
+            assert_eq!(queue.queue.len(), capacity);
+            assert!(out.contains(&0));
+            ledger.settle(queue, out);
+        });
+    }
+}
+
+/// The oldest is replaced while a slot is out, and filled. At capacity 1 there is nothing to evict:
+/// the new item comes back. Killed: an eviction that does not count the reservation.
+#[test]
+fn force_push_meets_slot() {
+    for capacity in [1, 2] {
+        explore_ring(&format!("queue: force_push meets slot at capacity {capacity}"), move || {
+            let ledger = Ledger::default();
+            let queue = ledger.queue(capacity, capacity - 1);
+            let other = Arc::clone(&queue);
+            let (mine, theirs) = (ledger.item(capacity - 1), ledger.item(capacity));
+            let thread = thread::spawn(move || {
+                let slot = other.go().try_reserve().ok()?;
+                other.go();
+                assert!(slot.push(theirs).is_ok());
+                Some(())
+            });
+            let mut out = Vec::from_iter(force(queue.go(), mine));
+            let filled = thread.join().unwrap().is_some();
+            assert_eq!(queue.queue.len(), capacity);
+            out.extend((!filled).then_some(capacity));
+            ledger.settle(queue, out);
+        });
+    }
+}
+
+/// The oldest is replaced while the queue is closed. Killed: a replacement that ignores `CLOSED`, or
+/// evicts before it has a place.
+#[test]
+fn force_push_meets_close() {
+    explore_ring("queue: force_push meets close", || {
+        let ledger = Ledger::default();
+        let queue = ledger.queue(1, 1);
+        let other = Arc::clone(&queue);
+        let thread = thread::spawn(move || other.go().close());
+        let (Ok(Some(back)) | Err(PushError(back))) = queue.go().force_push(ledger.item(1)) else {
+            panic!("the queue was full");
+        };
+        let out = vec![back.id];
+        drop(back);
+        thread.join().unwrap();
+        assert_eq!(queue.queue.len(), 1);
+        ledger.settle(queue, out);
+    });
+}
+
+/// The oldest is replaced while the rest is taken: for a moment there is one item more than the
+/// capacity. Killed: a drain that counts on the capacity.
+#[test]
+fn force_push_meets_close_now() {
+    explore_ring("queue: force_push meets close_now", || {
+        let ledger = Ledger::default();
+        let queue = ledger.queue(1, 1);
+        let other = Arc::clone(&queue);
+        let thread =
+            thread::spawn(move || other.go().close_now().map(|item| item.id).collect::<Vec<_>>());
+        let mut out = match queue.go().force_push(ledger.item(1)) {
+            Ok(evicted) => Vec::from_iter(evicted.map(|item| item.id)),
+            Err(PushError(item)) => vec![item.id],
+        };
+        out.extend(thread.join().unwrap());
+        ledger.settle(queue, out);
+    });
+}
+
+/// A receiver sleeps while an item is forced in. Killed: a replacement that wakes nobody.
+#[test]
+fn force_push_meets_sleeping_receiver() {
+    explore_ring("queue: force_push meets a sleeping receiver", || {
+        let ledger = Ledger::default();
+        let queue = ledger.queue(1, 0);
+        let other = Arc::clone(&queue);
+        let item = ledger.item(0);
+        let thread = thread::spawn(move || assert_eq!(force(other.go(), item), None));
+        let out = vec![queue.go().pop().unwrap().id];
+        thread.join().unwrap();
+        ledger.settle(queue, out);
+    });
+}
+
+/// A sender sleeps on the full queue, the oldest is replaced, then one is popped: the sender gets
+/// the room. Killed: an eviction that takes the room of a pop without its wake-up.
+#[test]
+fn force_push_meets_sleeping_sender() {
+    explore_ring("queue: force_push meets a sleeping sender", || {
+        let ledger = Ledger::default();
+        let queue = ledger.queue(1, 1);
+        let other = Arc::clone(&queue);
+        let item = ledger.item(1);
+        let thread = thread::spawn(move || {
+            let queue = other.go();
+            let evicted = force(queue, item);
+            (evicted, queue.pop().unwrap().id)
+        });
+        assert!(queue.go().push(ledger.item(2)).is_ok());
+        let (evicted, popped) = thread.join().unwrap();
+        let mut out = vec![popped];
+        out.extend(evicted);
+        ledger.settle(queue, out);
+    });
+}

@@ -1,0 +1,213 @@
+//! Going to sleep beside the ring, and being woken.
+
+use super::*;
+
+/// A receiver goes to sleep while the item comes. Killed: an announcement that is not looked at
+/// again, a push that does not read the flag, a flag that is taken back while others are queued.
+#[test]
+fn sleeping_receiver_meets_push() {
+    for (sender, receiver) in [(Thread, Thread), (Thread, Task), (Task, Task)] {
+        explore_ring(&format!("queue: {receiver:?} sleeps, {sender:?} pushes"), move || {
+            let ledger = Ledger::default();
+            let queue = ledger.queue(1, 0);
+            let other = Arc::clone(&queue);
+            let item = ledger.item(0);
+            let thread = thread::spawn(move || assert!(sender.push(&other, item).is_ok()));
+            let out = vec![receiver.pop(&queue).unwrap().id];
+            thread.join().unwrap();
+            ledger.settle(queue, out);
+        });
+    }
+}
+
+/// A sender goes to sleep while room is made. Killed: as for the receiver.
+#[test]
+fn sleeping_sender_meets_pop() {
+    for (sender, receiver) in [(Thread, Thread), (Task, Thread), (Task, Task)] {
+        explore_ring(&format!("queue: {sender:?} sleeps, {receiver:?} pops"), move || {
+            let ledger = Ledger::default();
+            let queue = ledger.queue(1, 1);
+            let other = Arc::clone(&queue);
+            let item = ledger.item(1);
+            let thread = thread::spawn(move || receiver.pop(&other).unwrap().id);
+            assert!(sender.push(&queue, item).is_ok());
+            let out = vec![thread.join().unwrap()];
+            ledger.settle(queue, out);
+        });
+    }
+}
+
+/// A pop future is polled again with another waker while the push wakes it. Killed: a second poll
+/// that keeps the first waker.
+#[test]
+fn changed_waker_meets_push() {
+    explore_ring("queue: changed waker meets push", || {
+        let ledger = Ledger::default();
+        let queue = ledger.queue(1, 0);
+        let other = Arc::clone(&queue);
+        let item = ledger.item(0);
+        let thread = thread::spawn(move || assert!(other.go().push(item).is_ok()));
+        let mut pop = Box::pin(queue.go().pop_async());
+        let out = match poll_once(pop.as_mut()) {
+            Poll::Ready(item) => item,
+            Poll::Pending => block_on(pop.as_mut()),
+        };
+        drop(pop);
+        let out = vec![out.unwrap().id];
+        thread.join().unwrap();
+        ledger.settle(queue, out);
+    });
+}
+
+/// The same for a push future. Killed: as for the pop.
+#[test]
+fn changed_waker_meets_pop() {
+    explore_ring("queue: changed waker meets pop", || {
+        let ledger = Ledger::default();
+        let queue = ledger.queue(1, 1);
+        let other = Arc::clone(&queue);
+        let thread = thread::spawn(move || other.go().pop().unwrap().id);
+        let mut push = Box::pin(queue.go().push_async(ledger.item(1)));
+        let result = match poll_once(push.as_mut()) {
+            Poll::Ready(result) => result,
+            Poll::Pending => block_on(push.as_mut()),
+        };
+        drop(push);
+        assert!(result.is_ok());
+        let out = vec![thread.join().unwrap()];
+        ledger.settle(queue, out);
+    });
+}
+
+/// A queued receiver is polled for another reason, gets an item, and stays where it is; the next
+/// item must wake the other receiver (crossfire#22). Killed: a node that is not withdrawn on
+/// success.
+#[test]
+fn receiver_that_succeeds_while_queued() {
+    explore_ring("queue: a queued receiver succeeds", || {
+        let ledger = Ledger::default();
+        let queue = ledger.queue(2, 0);
+        let other = Arc::clone(&queue);
+        let items = [ledger.item(0), ledger.item(1)];
+        let mut pop = Box::pin(queue.queue.pop_async());
+        assert!(poll_once(pop.as_mut()).is_pending());
+        let thread = thread::spawn(move || {
+            for item in items {
+                assert!(other.go().try_push(item).is_ok());
+            }
+        });
+        queue.go();
+        let mut out = Vec::new();
+        if let Poll::Ready(item) = poll_once(pop.as_mut()) {
+            out.push(item.unwrap().id);
+            out.push(queue.go().pop().unwrap().id);
+        }
+        thread.join().unwrap();
+        drop(pop);
+        ledger.settle(queue, out);
+    });
+}
+
+/// A queued sender is polled for another reason, gets room, and stays where it is; the next room
+/// must wake the other sender. Killed: as for the receiver.
+#[test]
+fn sender_that_succeeds_while_queued() {
+    explore_ring("queue: a queued sender succeeds", || {
+        let ledger = Ledger::default();
+        let queue = ledger.queue(2, 2);
+        let other = Arc::clone(&queue);
+        let mut push = Box::pin(queue.queue.push_async(ledger.item(2)));
+        assert!(poll_once(push.as_mut()).is_pending());
+        let last = ledger.item(3);
+        let thread = thread::spawn(move || [0, 1].map(|_| other.go().try_pop().ok().unwrap().id));
+        queue.go();
+        let pushed = poll_once(push.as_mut());
+        if let Poll::Ready(result) = &pushed {
+            assert!(result.is_ok());
+            assert!(queue.go().push(last).is_ok());
+        } else {
+            drop(last);
+        }
+        let mut out = thread.join().unwrap().to_vec();
+        if pushed.is_pending() {
+            out.extend([2, 3]);
+        }
+        drop(push);
+        ledger.settle(queue, out);
+    });
+}
+
+/// A newcomer takes the item for which a receiver was woken: the receiver queues again, and the
+/// next item wakes it. Killed: a loser that is not queued again, a flag that stays away when it is.
+#[test]
+fn woken_receiver_finds_nothing() {
+    explore_ring("queue: a woken receiver finds nothing", || {
+        let ledger = Ledger::default();
+        let queue = ledger.queue(1, 0);
+        let other = Arc::clone(&queue);
+        let items = [ledger.item(0), ledger.item(1)];
+        let thread = thread::spawn(move || {
+            let [first, second] = items;
+            let queue = other.go();
+            assert!(queue.try_push(first).is_ok());
+            match queue.try_pop() {
+                Ok(item) => {
+                    assert!(queue.try_push(second).is_ok());
+                    item.id
+                }
+                Err(_) => second.id,
+            }
+        });
+        let mut out = vec![queue.go().pop().unwrap().id];
+        out.push(thread.join().unwrap());
+        ledger.settle(queue, out);
+    });
+}
+
+/// Two senders sleep on a full queue of two, and one call takes both items: one wake-up for each.
+/// Killed: a batch that wakes once.
+#[test]
+fn pop_many_wakes_one_sender_per_item() {
+    explore_ring("queue: pop_many meets two senders", || {
+        let ledger = Ledger::default();
+        let queue = ledger.queue(2, 2);
+        let other = Arc::clone(&queue);
+        let mut first = Box::pin(queue.queue.push_async(ledger.item(2)));
+        assert!(poll_once(first.as_mut()).is_pending());
+        let thread = thread::spawn(move || {
+            let mut items = Vec::new();
+            assert_eq!(other.go().pop_many(&mut items, 2), Ok(2));
+            items.iter().map(|item| item.id).collect()
+        });
+        // `first` is not polled until this one has got room.
+        assert!(queue.go().push(ledger.item(3)).is_ok());
+        let out: Vec<_> = thread.join().unwrap();
+        assert!(poll_once(first.as_mut()).is_ready());
+        drop(first);
+        ledger.settle(queue, out);
+    });
+}
+
+/// A batch is pushed through the room of one while it is popped as a batch. Killed: a batch that
+/// does not wake the receiver for each item.
+#[test]
+fn push_many_meets_pop_many() {
+    explore_ring("queue: push_many meets pop_many", || {
+        let ledger = Ledger::default();
+        let queue = ledger.queue(1, 0);
+        let other = Arc::clone(&queue);
+        let items = [ledger.item(0), ledger.item(1)];
+        let thread = thread::spawn(move || {
+            assert!(matches!(other.go().push_many(items), Ok(2)));
+        });
+        let mut items = Vec::new();
+        while items.len() < 2 {
+            assert!(queue.go().pop_many(&mut items, 2).is_ok());
+        }
+        thread.join().unwrap();
+        let out: Vec<_> = items.iter().map(|item| item.id).collect();
+        assert_eq!(out, [0, 1]);
+        drop(items);
+        ledger.settle(queue, out);
+    });
+}
