@@ -261,7 +261,6 @@ impl<T> Ring<T> {
 
     /// Moves `tail` from `word` one position on, leaving `reserved`.
     fn take_place(&self, word: Word, reserved: u64) -> Result<Place<'_, T>, Word> {
-        let pass = self.gate.enter();
         let next = Word((word.0 & !RESERVED) | (reserved * RESERVED_ONE))
             .with_position(self.advance(word.position(), 1));
         // AcqRel: whoever sees this claim sees those before it, on both words (see the orderings).
@@ -271,7 +270,7 @@ impl<T> Ring<T> {
                 ring: self,
                 position: word.position(),
                 wakes: word.is_waited_on(),
-                _pass: pass,
+                _pass: self.gate.enter(),
             }),
             Err(seen) => Err(Word(seen)),
         }
@@ -344,7 +343,6 @@ impl<T> Ring<T> {
         loop {
             let position = word.position();
             if self.stamp(position) == position + 1 {
-                let _pass = self.gate.enter();
                 let next = word.with_position(self.advance(position, 1));
                 // AcqRel, Acquire: as in `take_place`.
                 match self.head.compare_exchange_weak(
@@ -353,8 +351,11 @@ impl<T> Ring<T> {
                     Ordering::AcqRel,
                     Ordering::Acquire,
                 ) {
-                    // SAFETY: claimed by this CAS, and the stamp says that the item is there.
-                    Ok(_) => return Ok((unsafe { self.take(position) }, word.is_waited_on())),
+                    Ok(_) => {
+                        let _pass = self.gate.enter();
+                        // SAFETY: claimed by this CAS, and the stamp says that the item is there.
+                        return Ok((unsafe { self.take(position) }, word.is_waited_on()));
+                    }
                     Err(seen) => word = Word(seen),
                 }
                 continue;
@@ -444,7 +445,6 @@ impl<T> Ring<T> {
                     gap.pause(&self.gate);
                     continue;
                 }
-                let _pass = self.gate.enter();
                 let next = word.with_position(self.advance(position, 1));
                 // AcqRel: as in `pop`.
                 let claimed = self.head.compare_exchange_weak(
@@ -454,6 +454,7 @@ impl<T> Ring<T> {
                     Ordering::Relaxed,
                 );
                 if claimed.is_ok() {
+                    let _pass = self.gate.enter();
                     // SAFETY: claimed by this CAS, and the stamp says that the item is there.
                     return Some(unsafe { self.take(position) });
                 }
