@@ -1,11 +1,18 @@
-//! Models of `Lock`.
+//! Models of `Lock`. Its data is watched by loom: two holders at once, or an unordered access, fail.
 
-use super::explore;
-use bifrons::{Lock, block_on};
+use super::{Flag, explore, poll_once};
+use bifrons::{Lock, LockGuard, OwnedLockGuard, block_on};
 use loom::thread;
 use std::sync::Arc;
+use std::time::Duration;
 
-/// Two threads and a task take turns.
+/// Under loom a timeout passes at any later moment.
+const SOON: Duration = Duration::from_secs(1);
+
+/// A thread and a task take turns.
+///
+/// Kills: a waiter that is not counted; a waiter that queues at a lock that has become free
+/// between the look and the queue; weaker orderings of taking the lock and of letting go.
 #[test]
 fn exclusion() {
     explore("lock: exclusion", || {
@@ -15,5 +22,307 @@ fn exclusion() {
         block_on(async { *lock.lock_async().await += 1 });
         thread.join().unwrap();
         assert_eq!(*lock.lock(), 2);
+    });
+}
+
+/// Three threads take turns, so that a waiter meets another waiter and the way through the list.
+///
+/// Kills: weaker ordering of the contended unlock.
+#[test]
+fn exclusion_of_three() {
+    explore("lock: exclusion of three", || {
+        let lock = Arc::new(Lock::new(0));
+        let threads = [0; 2].map(|_| {
+            let lock = Arc::clone(&lock);
+            thread::spawn(move || *lock.lock() += 1)
+        });
+        *lock.lock() += 1;
+        threads.map(|thread| thread.join().unwrap());
+        assert_eq!(*lock.lock(), 3);
+        assert_eq!(lock.waiting(), 0);
+    });
+}
+
+/// Two tasks of two executors take turns; one executor is loom's, which also polls for no reason.
+///
+/// Kills: a poll for no reason that takes the lock and stays in the list.
+#[test]
+fn exclusion_of_tasks() {
+    explore("lock: exclusion of tasks", || {
+        let lock = Arc::new(Lock::new(0));
+        let other = Arc::clone(&lock);
+        let thread = thread::spawn(move || {
+            loom::future::block_on(async move { *other.lock_async().await += 1 });
+        });
+        block_on(async { *lock.lock_async().await += 1 });
+        thread.join().unwrap();
+        assert_eq!(*lock.lock(), 2);
+        assert_eq!(lock.waiting(), 0);
+    });
+}
+
+/// A notified waiter finds the lock taken again by who has just released it, and queues again;
+/// the second release wakes it once more.
+///
+/// Kills: `WOKEN` kept while queueing again: the second release trusts in somebody on his way.
+#[test]
+fn loser_is_woken_again() {
+    explore("lock: loser is woken again", || {
+        let lock = Arc::new(Lock::new(0));
+        let guard = lock.lock();
+        let other = Arc::clone(&lock);
+        let thread = thread::spawn(move || *other.lock() += 1);
+        drop(guard);
+        *lock.lock() += 1;
+        thread.join().unwrap();
+        assert_eq!(*lock.lock(), 2);
+    });
+}
+
+/// The first waiter is notified by one thread while its task drops it; the thread behind it must
+/// be woken in its stead.
+///
+/// Kills: no baton on cancel; `WOKEN` kept on cancel.
+#[test]
+fn cancel_passes_on() {
+    explore("lock: cancel passes on", || {
+        let lock = Arc::new(Lock::new(0));
+        let guard = lock.lock_owned();
+        let mut first = Box::pin(lock.lock_async());
+        assert!(poll_once(first.as_mut()).is_pending());
+        let other = Arc::clone(&lock);
+        let second = thread::spawn(move || *other.lock() += 1);
+        let holder = thread::spawn(move || drop(guard));
+        drop(first);
+        second.join().unwrap();
+        holder.join().unwrap();
+        assert_eq!(lock.waiting(), 0);
+        assert_eq!(*lock.try_lock().unwrap(), 1);
+    });
+}
+
+/// The same among tasks: the dropped one and the one behind it belong to one task, which drops the
+/// first while the holder lets go, and then waits with the second.
+///
+/// Kills: no baton on cancel.
+#[test]
+fn cancel_passes_on_within_a_task() {
+    explore("lock: cancel passes on within a task", || {
+        let lock = Arc::new(Lock::new(0));
+        let guard = lock.lock_owned();
+        let mut first = Box::pin(lock.lock_async());
+        let mut second = Box::pin(lock.lock_async());
+        assert!(poll_once(first.as_mut()).is_pending());
+        let woken = Flag::new();
+        assert!(woken.poll(second.as_mut()).is_pending());
+        let holder = thread::spawn(move || drop(guard));
+        drop(first);
+        holder.join().unwrap();
+        assert!(woken.is_woken());
+        assert!(poll_once(second.as_mut()).is_ready());
+    });
+}
+
+/// A lock that is handed to the first waiter while its task drops it goes on to the thread behind.
+///
+/// Kills: a reserved lock that is kept by a future that is gone.
+#[test]
+fn reserved_and_dropped() {
+    explore("lock: reserved and dropped", || {
+        let lock = Arc::new(Lock::new(0));
+        let guard = lock.lock_owned();
+        let mut first = Box::pin(lock.lock_async());
+        assert!(poll_once(first.as_mut()).is_pending());
+        let other = Arc::clone(&lock);
+        let second = thread::spawn(move || *other.lock() += 1);
+        let holder = thread::spawn(move || OwnedLockGuard::unlock_fair(guard));
+        drop(first);
+        second.join().unwrap();
+        holder.join().unwrap();
+        assert_eq!(*lock.try_lock().unwrap(), 1);
+    });
+}
+
+/// A lock that is handed over while the waiter polls for no reason: the waiter owns it from the
+/// moment that it sees so, whether or not it was woken.
+///
+/// Kills: a weaker ordering of the node's state, by which alone the lock travels here; a
+/// reservation that lets go of the lock, and so admits the thread.
+#[test]
+fn handed_over_to_a_poll() {
+    explore("lock: handed over to a poll", || {
+        let lock = Arc::new(Lock::new(0));
+        let mut guard = lock.lock_owned();
+        let mut wait = Box::pin(lock.lock_async());
+        assert!(poll_once(wait.as_mut()).is_pending());
+        let holder = thread::spawn(move || {
+            *guard += 1;
+            OwnedLockGuard::unlock_fair(guard);
+        });
+        let other = Arc::clone(&lock);
+        let newcomer = thread::spawn(move || {
+            if let Some(mut guard) = other.try_lock() {
+                *guard += 1;
+            }
+        });
+        let mut early = false;
+        if let std::task::Poll::Ready(mut guard) = poll_once(wait.as_mut()) {
+            *guard += 1;
+            early = true;
+        }
+        holder.join().unwrap();
+        newcomer.join().unwrap();
+        if !early {
+            assert!(poll_once(wait.as_mut()).is_ready());
+        }
+    });
+}
+
+/// Two waiters of one task; the lock is released to the first, and the task polls the second only.
+///
+/// Kills: a queued waiter that does not try when polled (tokio#6450, async-lock#91).
+#[test]
+fn second_of_one_task_is_polled() {
+    explore("lock: second of one task is polled", || {
+        let lock = Arc::new(Lock::new(0));
+        let guard = lock.lock_owned();
+        let mut first = Box::pin(lock.lock_async());
+        let mut second = Box::pin(lock.lock_async());
+        let holder = thread::spawn(move || drop(guard));
+        let mut begun = false;
+        let _guard = block_on(std::future::poll_fn(|cx| {
+            if !begun {
+                begun = true;
+                if let std::task::Poll::Ready(guard) = first.as_mut().poll(cx) {
+                    return std::task::Poll::Ready(guard);
+                }
+            }
+            second.as_mut().poll(cx)
+        }));
+        holder.join().unwrap();
+    });
+}
+
+/// The waiter in front is notified, kept, and never polled: after `SKIP_LIMIT` unlocks that leave
+/// the wake-up to it, one more waiter is woken.
+///
+/// Kills: unlocks that skip for ever; unlocks that skip and do not count.
+#[test]
+fn passes_a_waiter_that_is_not_polled() {
+    explore("lock: passes a waiter that is not polled", || {
+        let lock = Arc::new(Lock::new(0));
+        let guard = lock.lock_owned();
+        let mut kept = Box::pin(lock.lock_async());
+        let mut wait = Box::pin(lock.lock_async());
+        assert!(poll_once(kept.as_mut()).is_pending());
+        assert!(poll_once(wait.as_mut()).is_pending());
+        let other = Arc::clone(&lock);
+        let thread = thread::spawn(move || {
+            drop(guard); // notifies `kept`
+            *other.lock() += 1; // leaves it to `kept`
+            *other.lock() += 1; // wakes `wait`
+        });
+        *block_on(wait.as_mut()) += 1;
+        // From here on nobody need lock again, and the thread may stand behind `kept`.
+        drop(kept);
+        thread.join().unwrap();
+        assert_eq!(*lock.lock(), 3);
+    });
+}
+
+/// A task polls with another waker while the lock is released: the new one is woken, or the poll
+/// has the lock.
+///
+/// Kills: the stale waker kept (kanal 0.1.1); a waker stored in a node that has left the list.
+#[test]
+fn waker_changed() {
+    explore("lock: waker changed", || {
+        let lock = Arc::new(Lock::new(0));
+        let guard = lock.lock_owned();
+        let mut wait = Box::pin(lock.lock_async());
+        assert!(poll_once(wait.as_mut()).is_pending());
+        let holder = thread::spawn(move || drop(guard));
+        *block_on(wait.as_mut()) += 1;
+        holder.join().unwrap();
+    });
+}
+
+/// The same with a hand-over, which a poll that merely tries would not find.
+///
+/// Kills: the stale waker kept; a waker stored in a node that has left the list.
+#[test]
+fn waker_changed_while_handed_over() {
+    explore("lock: waker changed while handed over", || {
+        let lock = Arc::new(Lock::new(0));
+        let guard = lock.lock_owned();
+        let mut wait = Box::pin(lock.lock_async());
+        assert!(poll_once(wait.as_mut()).is_pending());
+        let holder = thread::spawn(move || OwnedLockGuard::unlock_fair(guard));
+        *loom::future::block_on(wait.as_mut()) += 1;
+        holder.join().unwrap();
+    });
+}
+
+/// A thread gives up while the lock is released to it; the task behind it is served.
+///
+/// Kills: a waiter that has left and is still counted.
+#[test]
+fn timeout_against_release() {
+    explore("lock: timeout against release", || {
+        let lock = Arc::new(Lock::new(0));
+        let guard = lock.lock();
+        let other = Arc::clone(&lock);
+        let timed = thread::spawn(move || match other.lock_timeout(SOON) {
+            Ok(mut guard) => {
+                *guard += 1;
+                1
+            }
+            Err(_) => 0,
+        });
+        let other = Arc::clone(&lock);
+        let task = thread::spawn(move || block_on(async { *other.lock_async().await += 1 }));
+        drop(guard);
+        task.join().unwrap();
+        let got = timed.join().unwrap();
+        assert_eq!(lock.waiting(), 0);
+        assert_eq!(*lock.try_lock().unwrap(), 1 + got);
+    });
+}
+
+/// A thread gives up while the lock is handed to it.
+///
+/// Kills: a reserved lock that is kept by a wait that is gone.
+#[test]
+fn timeout_against_hand_over() {
+    explore("lock: timeout against hand-over", || {
+        let lock = Arc::new(Lock::new(0));
+        let guard = lock.lock();
+        let other = Arc::clone(&lock);
+        let timed =
+            thread::spawn(move || other.lock_timeout(SOON).map(|mut guard| *guard += 1).is_ok());
+        LockGuard::unlock_fair(guard);
+        *lock.lock() += 1;
+        let got = timed.join().unwrap();
+        assert_eq!(*lock.try_lock().unwrap(), 1 + i32::from(got));
+    });
+}
+
+/// An impatient thread bars newcomers, who queue at a lock that may be free, and then it gets the
+/// lock or gives up: the newcomer is served, and the next finds no bar.
+///
+/// Kills: `BARRED` kept; the bar lifted without waking who queued because of it.
+#[test]
+fn bar_is_lifted() {
+    explore("lock: bar is lifted", || {
+        let lock = Arc::new(Lock::new(0));
+        let guard = lock.lock();
+        let other = Arc::clone(&lock);
+        let impatient = thread::spawn(move || drop(other.lock_timeout(SOON)));
+        let other = Arc::clone(&lock);
+        let newcomer = thread::spawn(move || *other.lock() += 1);
+        drop(guard);
+        newcomer.join().unwrap();
+        impatient.join().unwrap();
+        assert_eq!(*lock.try_lock().expect("neither held nor barred"), 1);
     });
 }

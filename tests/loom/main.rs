@@ -61,3 +61,53 @@ fn explore_within(branches: usize, name: &str, model: impl Fn() + Sync + Send + 
 fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
+
+/// A waker that remembers whether it was called. Not loom's: ask when the callers are joined.
+#[derive(Default)]
+struct Flag(std::sync::atomic::AtomicBool);
+
+impl Flag {
+    fn new() -> std::sync::Arc<Self> {
+        std::sync::Arc::default()
+    }
+
+    fn is_woken(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// Polls with this waker.
+    fn poll<F: Future + ?Sized>(
+        self: &std::sync::Arc<Self>,
+        future: Pin<&mut F>,
+    ) -> Poll<F::Output> {
+        future.poll(&mut Context::from_waker(&Waker::from(std::sync::Arc::clone(self))))
+    }
+}
+
+impl std::task::Wake for Flag {
+    fn wake(self: std::sync::Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// A number without any synchronisation of its own: loom reports accesses that nothing orders.
+struct Plain(loom::cell::Cell<usize>);
+
+// SAFETY: `loom::cell::Cell` panics where two threads meet in it.
+unsafe impl Sync for Plain {}
+// SAFETY: a number.
+unsafe impl Send for Plain {}
+
+impl Plain {
+    fn new() -> Self {
+        Self(loom::cell::Cell::new(0))
+    }
+
+    fn get(&self) -> usize {
+        self.0.get()
+    }
+
+    fn set(&self, value: usize) {
+        self.0.set(value);
+    }
+}
