@@ -102,6 +102,8 @@ fn late_arrival_stays() {
         let other = Arc::clone(&event);
         let setter = thread::spawn(move || other.set());
         let mut late = Box::pin(event.wait_async());
+        // loom remembers one access per object: the look alone it would not move behind `set`.
+        thread::yield_now();
         let came_late = event.is_set();
         if came_late {
             event.clear();

@@ -207,8 +207,11 @@ fn cancelled_head_lets_through() {
         assert!(poll_once(head.as_mut()).is_pending());
         let other = Arc::clone(&semaphore);
         let small = thread::spawn(move || drop(other.acquire()));
+        let other = Arc::clone(&semaphore);
+        let task = thread::spawn(move || drop(block_on(other.acquire_async())));
         drop(head);
         small.join().unwrap();
+        task.join().unwrap();
         assert!(semaphore.try_acquire().is_some());
         assert_eq!((semaphore.available(), semaphore.waiting()), (1, 0));
     });
@@ -291,23 +294,23 @@ fn debt_against_return() {
     });
 }
 
-/// Two resizes at once: the permits are what the later one said.
+/// Two resizes at once, while a permit is out: the permits are what the later one said.
 ///
 /// Kills: a total that is not kept.
 #[test]
 fn resize_against_resize() {
     explore("semaphore: resize against resize", || {
         let semaphore = Arc::new(Semaphore::bounded(1));
+        let permit = semaphore.acquire_owned();
+        let holder = thread::spawn(move || drop(permit));
         let other = Arc::clone(&semaphore);
         let shrink = thread::spawn(move || other.resize(0));
         semaphore.resize(2);
         shrink.join().unwrap();
-        // Whichever came last, the bound tells.
-        let total = if semaphore.try_release(1).is_ok() {
-            panic!("beyond the bound")
-        } else {
-            semaphore.available()
-        };
+        holder.join().unwrap();
+        // The bound tells which came last.
+        assert!(semaphore.try_release(1).is_err());
+        let total = semaphore.available();
         assert!(total == 0 || total == 2, "{total}");
         semaphore.resize(1);
         assert_eq!(semaphore.available(), 1);
@@ -345,9 +348,14 @@ fn forget_against_acquire() {
             }
             None => 0,
         });
+        let other = Arc::clone(&semaphore);
+        let passer_by = thread::spawn(move || drop(other.acquire_timeout(SOON)));
         let forgotten = semaphore.forget_available(2);
         let taken = taker.join().unwrap();
-        assert_eq!(forgotten + taken, 2);
+        passer_by.join().unwrap();
+        let left = semaphore.available();
+        assert_eq!(forgotten + taken + left, 2);
+        assert_eq!(semaphore.forget_available(2), left);
         semaphore.release(1);
         assert_eq!(semaphore.available(), 1);
     });
