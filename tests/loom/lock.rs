@@ -47,7 +47,7 @@ fn exclusion_of_three() {
 
 /// Two tasks of two executors take turns; one executor is loom's, which also polls for no reason.
 ///
-/// Kills: a poll for no reason that takes the lock and stays in the list.
+/// Kills: a waiter that is not counted; a waiter that has left and is still counted.
 #[test]
 fn exclusion_of_tasks() {
     explore("lock: exclusion of tasks", || {
@@ -202,6 +202,27 @@ fn second_of_one_task_is_polled() {
             second.as_mut().poll(cx)
         }));
         holder.join().unwrap();
+    });
+}
+
+/// A waiter is notified while a poll for no reason takes the lock: it is here already, and a thread
+/// behind it must not wait for it once more.
+///
+/// Kills: `WOKEN` kept by a waiter that was notified while it took the lock.
+#[test]
+fn taken_while_notified() {
+    explore("lock: taken while notified", || {
+        let lock = Arc::new(Lock::new(0));
+        let guard = lock.lock_owned();
+        let mut first = Box::pin(lock.lock_async());
+        assert!(poll_once(first.as_mut()).is_pending());
+        let other = Arc::clone(&lock);
+        let second = thread::spawn(move || *other.lock() += 1);
+        let holder = thread::spawn(move || drop(guard));
+        *block_on(first.as_mut()) += 1;
+        second.join().unwrap();
+        holder.join().unwrap();
+        assert_eq!(*lock.lock(), 2);
     });
 }
 

@@ -17,6 +17,7 @@ const SOON: Duration = Duration::from_secs(1);
 ///
 /// Kills: a park that overwrites the token; an unpark that does not wait for the sleeper to sleep;
 /// weaker orderings of setting and of taking the token, the only thing that orders the data.
+/// Few executions: one wake-up meets one park, and nothing else.
 #[test]
 fn wake_between_poll_and_park() {
     explore("wait: wake between poll and park", || {
@@ -142,7 +143,7 @@ fn timed_park() {
 
 /// At the deadline the future is polled once more: what is there beats a deadline that has passed.
 ///
-/// Kills: no poll at the deadline.
+/// Kills: no poll at the deadline. Few executions: one wake-up meets one park.
 #[test]
 fn last_poll_at_the_deadline() {
     explore("wait: last poll at the deadline", || {
