@@ -1,10 +1,10 @@
 //! What the tests share: one behaviour, run by each face.
 
-#![allow(dead_code, reason = "each test uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 
 use bifrons::{
-    BoundedQueue, Event, Lock, LockGuard, Permit, PopError, PopTimeoutError, PushError,
-    PushTimeoutError, Semaphore, Slot, block_on,
+    BoundedQueue, Condition, ConditionGuard, Event, Lock, LockGuard, OwnedLockGuard, OwnedPermit,
+    Permit, PopError, PopTimeoutError, PushError, PushTimeoutError, Semaphore, Slot, block_on,
 };
 use std::future::Future;
 use std::pin::Pin;
@@ -83,6 +83,79 @@ impl Face {
             Self::Async => block_on(queue.reserve_async()),
         }
     }
+}
+
+impl Face {
+    /// The faces of `n` waiters: one face for all, for each face, and then all faces mixed.
+    pub fn casts(n: usize) -> Vec<Vec<Self>> {
+        let mixed = Self::ALL.into_iter().cycle().take(n).collect();
+        Self::ALL.into_iter().map(|face| vec![face; n]).chain([mixed]).collect()
+    }
+
+    pub fn lock_owned<T>(self, lock: &Arc<Lock<T>>) -> OwnedLockGuard<T> {
+        match self {
+            Self::Blocking => lock.lock_owned(),
+            Self::Timed => lock.lock_owned_timeout(LONG).unwrap(),
+            Self::Async => block_on(lock.lock_owned_async()),
+        }
+    }
+
+    pub fn acquire_owned(self, semaphore: &Arc<Semaphore>, n: usize) -> OwnedPermit {
+        match self {
+            Self::Blocking => semaphore.acquire_many_owned(n),
+            Self::Timed => semaphore.acquire_many_owned_timeout(n, LONG).unwrap(),
+            Self::Async => block_on(semaphore.acquire_many_owned_async(n)),
+        }
+    }
+
+    pub fn notified<G: ConditionGuard>(self, condition: &Condition, guard: G) -> G {
+        match self {
+            Self::Blocking => condition.wait(guard),
+            Self::Timed => {
+                let (guard, notified) = condition.wait_timeout(guard, LONG);
+                assert!(notified, "wait timed out");
+                guard
+            }
+            Self::Async => block_on(condition.wait_async(guard)),
+        }
+    }
+
+    pub fn wait_while<G: ConditionGuard>(
+        self,
+        condition: &Condition,
+        guard: G,
+        predicate: impl FnMut(&mut G::View) -> bool,
+    ) -> G {
+        match self {
+            Self::Blocking => condition.wait_while(guard, predicate),
+            Self::Timed => {
+                let (guard, let_go) = condition.wait_while_timeout(guard, predicate, LONG);
+                assert!(let_go, "wait timed out");
+                guard
+            }
+            Self::Async => block_on(condition.wait_while_async(guard, predicate)),
+        }
+    }
+}
+
+/// Whether `f` panics.
+pub fn panics<R>(f: impl FnOnce() -> R) -> bool {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).is_err()
+}
+
+/// Lets `time` pass, where time itself is what the test is about.
+pub fn let_pass(time: Duration) {
+    assert!(Event::new().wait_timeout(time).is_err());
+}
+
+/// A wait of `time` that nobody ends: it must last that long, and end.
+pub fn lasts<R>(time: Duration, wait: impl FnOnce() -> R) -> R {
+    let start = Instant::now();
+    let result = wait();
+    let elapsed = start.elapsed();
+    assert!(elapsed >= time, "{time:?} were over after {elapsed:?}");
+    assert!(elapsed < LONG, "{time:?} took {elapsed:?}");
+    result
 }
 
 /// Runs until `condition` holds, which some other thread is about to make true.
