@@ -20,7 +20,8 @@ use std::time::{Duration, Instant};
 /// More than two batches of wake-ups.
 const MANY: usize = 100;
 
-type Waiter<'a, T> = (Arc<Counter>, Pin<Box<ConditionFuture<'a, LockGuard<'a, T>>>>);
+type Wait<'a, T> = Pin<Box<ConditionFuture<'a, LockGuard<'a, T>>>>;
+type Waiter<'a, T> = (Arc<Counter>, Wait<'a, T>);
 
 /// Waiters with their counting wakers, each polled once.
 fn register<'a, T>(condition: &'a Condition, lock: &'a Lock<T>, n: usize) -> Vec<Waiter<'a, T>> {
@@ -202,7 +203,7 @@ fn notify_all_wakes_more_than_one_batch_once_each() {
 
 /// A waker that begins a new wait.
 struct WaitAgain {
-    waiter: Mutex<Option<Pin<Box<ConditionFuture<'static, LockGuard<'static, ()>>>>>>,
+    waiter: Mutex<Option<Wait<'static, ()>>>,
     wakes: AtomicUsize,
 }
 
@@ -480,7 +481,7 @@ fn a_wait_that_was_not_notified_stays_pending_however_often_it_is_polled() {
 fn an_unpolled_wait_keeps_the_lock_and_a_polled_one_holds_nothing() {
     let (lock, condition) = (Lock::new(0), Condition::new());
     let mut wait = Box::pin(condition.wait_async(lock.lock()));
-    let mut wait_while = |guard| Box::pin(condition.wait_while_async(guard, |_| true));
+    let wait_while = |guard| Box::pin(condition.wait_while_async(guard, |_| true));
     assert!(lock.is_locked());
     assert!(!condition.notify_one(), "unpolled, it does not wait");
     assert!(poll_once(wait.as_mut()).is_pending());
