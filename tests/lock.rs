@@ -475,24 +475,38 @@ fn longer_and_longer(mut blocked: impl FnMut(Duration) -> bool) {
 
 #[test]
 fn a_thread_passed_over_for_too_long_makes_newcomers_queue() {
-    for timed in [false, true] {
+    for round in 0..8 {
         let (lock, had_its_turn) = (Lock::new(()), AtomicBool::new(false));
+        let counter = Counter::new();
+        let mut first = pin!(lock.lock_async());
         thread::scope(|scope| {
             let mut guard = Some(lock.lock());
-            scope.spawn(|| {
-                let _guard = if timed { Face::Timed } else { Face::Blocking }.lock(&lock);
+            assert!(counter.poll(first.as_mut()).is_pending());
+            let face = [Face::Blocking, Face::Timed][round % 2];
+            let (lock, had_its_turn) = (&lock, &had_its_turn);
+            scope.spawn(move || {
+                let _guard = face.lock(lock);
                 had_its_turn.store(true, Ordering::SeqCst);
             });
-            eventually("it waits", || lock.waiting() == 1);
+            eventually("it waits behind the task", || lock.waiting() == 2);
             longer_and_longer(|hold| {
                 let_pass(hold);
+                let before = counter.wakes();
                 drop(guard.take());
+                // An unlock wakes the first: the task, or the thread once it has lost patience.
+                let barred = counter.wakes() == before;
                 guard = lock.try_lock();
-                guard.is_some() && !had_its_turn.load(Ordering::SeqCst)
+                if guard.is_none() || had_its_turn.load(Ordering::SeqCst) {
+                    return false;
+                }
+                assert!(!barred, "a newcomer has passed the thread over once more");
+                assert!(counter.poll(first.as_mut()).is_pending());
+                true
             });
         });
         assert!(had_its_turn.into_inner());
-        assert!(is_free(&lock), "the bar is gone with the thread");
+        assert!(poll_once(first).is_ready(), "the bar is gone with the thread");
+        assert!(is_free(&lock));
     }
 }
 
