@@ -4,10 +4,13 @@
 
 mod common;
 
-use bifrons::{BoundedQueue, Condition, Event, Lock, Semaphore, block_on, block_on_timeout};
+use bifrons::{
+    BoundedQueue, Condition, Event, Lock, Semaphore, TimedOut, block_on, block_on_deadline,
+    block_on_timeout,
+};
 use common::{Counter, Face, LONG, eventually, poll_once};
 use futures::task::LocalSpawnExt;
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -399,29 +402,56 @@ fn drivers_nest_in_one_another() {
 
 #[test]
 fn a_wake_up_of_the_outer_driver_is_not_lost_in_the_inner_one() {
-    let (inner, polls) = (Event::new(), AtomicUsize::new(0));
-    thread::scope(|scope| {
-        let (sender, receiver) = std::sync::mpsc::channel::<Waker>();
-        let (inner, polls) = (&inner, &polls);
-        scope.spawn(move || {
-            let waker = receiver.recv().unwrap();
-            eventually("the inner wait has begun", || inner.waiting() == 1);
-            // It wakes the thread, which is in the inner wait and finds nothing there.
-            waker.wake();
-            inner.set();
-        });
-        let outer = poll_fn(|cx| {
-            if polls.fetch_add(1, Ordering::SeqCst) > 0 {
+    let (sender, receiver) = std::sync::mpsc::channel::<Waker>();
+    let helper = thread::spawn(move || receiver.recv().unwrap().wake());
+    let mut outer_polls = 0;
+    let outer = poll_fn(|cx| {
+        outer_polls += 1;
+        if outer_polls > 1 {
+            return Poll::Ready(());
+        }
+        // The one wake-up is meant for the outer future, and ends the inner wait.
+        let mut inner_polls = 0;
+        block_on(poll_fn(|_| {
+            inner_polls += 1;
+            if inner_polls > 1 {
                 return Poll::Ready(());
             }
             sender.send(cx.waker().clone()).unwrap();
-            block_on(inner.wait_async());
-            // No other wake-up comes than the one during the inner wait.
             Poll::Pending
-        });
-        block_on_timeout(outer, LONG).expect("the wake-up was lost");
+        }));
+        Poll::Pending
     });
-    assert_eq!(polls.into_inner(), 2);
+    let start = Instant::now();
+    block_on_timeout(outer, LONG).unwrap();
+    assert!(start.elapsed() < LONG, "the wake-up was lost");
+    helper.join().unwrap();
+}
+
+#[test]
+fn a_driver_with_a_deadline_polls_at_once_and_once_more_at_the_end() {
+    const TIME: Duration = Duration::from_millis(5);
+    let past = Instant::now();
+    for timeout in [Duration::ZERO, TIME, Duration::MAX] {
+        assert_eq!(block_on_timeout(async { 1 }, timeout), Ok(1));
+    }
+    assert_eq!(block_on_deadline(async { 1 }, past), Ok(1));
+    assert_eq!(block_on_timeout(pending::<()>(), Duration::ZERO), Err(TimedOut));
+    assert_eq!(block_on_timeout(pending::<()>(), TIME), Err(TimedOut));
+    assert_eq!(block_on_deadline(pending::<()>(), past), Err(TimedOut));
+
+    // Nobody wakes it, so it is polled twice.
+    let ready_at_second_sight = || {
+        let mut polls = 0;
+        poll_fn(move |_| {
+            polls += 1;
+            if polls == 2 { Poll::Ready(polls) } else { Poll::Pending }
+        })
+    };
+    assert_eq!(block_on_timeout(ready_at_second_sight(), Duration::ZERO), Ok(2));
+    assert_eq!(block_on_timeout(ready_at_second_sight(), TIME), Ok(2));
+    assert_eq!(block_on_deadline(ready_at_second_sight(), past), Ok(2));
+    assert_eq!(block_on_deadline(ready_at_second_sight(), Instant::now() + TIME), Ok(2));
 }
 
 #[test]
