@@ -511,32 +511,28 @@ fn a_thread_passed_over_for_too_long_makes_newcomers_queue() {
 }
 
 #[test]
-fn a_thread_passed_over_for_too_long_goes_before_tasks_that_came_earlier() {
-    let (lock, had_its_turn) = (Lock::new(()), AtomicBool::new(false));
+fn impatient_threads_do_not_starve_a_task() {
+    let (lock, stop, sections) = (Lock::new(()), AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {
-        let mut guard = Some(lock.lock());
-        let mut tasks: VecDeque<_> = (0..16).map(|_| Box::pin(lock.lock_async())).collect();
-        for task in &mut tasks {
-            assert!(poll_once(task.as_mut()).is_pending());
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::SeqCst) {
+                    let _guard = lock.lock();
+                    let_pass(Duration::from_millis(2));
+                    sections.fetch_add(1, Ordering::SeqCst);
+                }
+            });
         }
-        scope.spawn(|| {
-            let _guard = lock.lock();
-            had_its_turn.store(true, Ordering::SeqCst);
-        });
-        eventually("it waits behind the tasks", || lock.waiting() == 17);
-        // Handed over each time, the lock is never free: it goes to the first in the queue.
-        longer_and_longer(|hold| {
-            let_pass(hold);
-            LockGuard::unlock_fair(guard.take().unwrap());
-            let mut task = tasks.pop_front().expect("the thread's turn came last");
-            guard = match poll_once(task.as_mut()) {
-                Poll::Ready(guard) => Some(guard),
-                Poll::Pending => None,
-            };
-            guard.is_some() && !had_its_turn.load(Ordering::SeqCst)
-        });
+        eventually("the threads queue", || lock.waiting() == 3);
+        let counter = Counter::new();
+        let mut task = pin!(lock.lock_async());
+        assert!(counter.poll(task.as_mut()).is_pending());
+        let before = sections.load(Ordering::SeqCst);
+        eventually("the task is woken", || counter.wakes() > 0);
+        let passed_by = sections.load(Ordering::SeqCst) - before;
+        stop.store(true, Ordering::SeqCst);
+        assert!(passed_by < 200, "woken only after {passed_by} sections");
     });
-    assert!(had_its_turn.into_inner());
     assert!(is_free(&lock));
 }
 

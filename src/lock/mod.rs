@@ -119,6 +119,10 @@ impl<T: ?Sized> Lock<T> {
     /// A timeout that the clock cannot represent waits for ever; zero only tries. A lock that is
     /// free beats a timeout that has passed.
     ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    ///
     /// # Errors
     ///
     /// [`TimedOut`] if the lock was not to be had in time.
@@ -138,6 +142,10 @@ impl<T: ?Sized> Lock<T> {
     }
 
     /// Blocking face of [`lock_async`](Lock::lock_async) until `deadline`.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
     ///
     /// # Errors
     ///
@@ -204,6 +212,10 @@ impl<T: ?Sized> Lock<T> {
 
     /// [`lock_timeout`](Lock::lock_timeout) for a guard that keeps the lock alive.
     ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    ///
     /// # Errors
     ///
     /// [`TimedOut`] if the lock was not to be had in time.
@@ -215,6 +227,10 @@ impl<T: ?Sized> Lock<T> {
     }
 
     /// [`lock_deadline`](Lock::lock_deadline) for a guard that keeps the lock alive.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
     ///
     /// # Errors
     ///

@@ -13,7 +13,7 @@
 //! |---|---|---|---|
 //! | `LOCKED` | somebody owns the lock, or it is reserved for a granted waiter | who takes it, by CAS | `unlock`, by the RMW that lets go |
 //! | `WOKEN` | a notified waiter is on its way | `wake_next`, holding the list lock | that waiter when it takes the lock, queues again or goes away |
-//! | `BARRED` | newcomers queue: a blocked thread lost its patience | that thread, holding the list lock | that thread, when it has the lock or goes away |
+//! | `BARRED` | newcomers queue: a blocked thread lost its patience | that thread | that thread, when it has the lock or goes away |
 //! | skipped | unlocks in a row that left the wake-up to the waiter on its way | `unlock`, in the RMW that lets go | `wake_next`, and the waiter when it arrives |
 //! | waiters | nodes in the list | under the list lock | under the list lock |
 //!
@@ -32,11 +32,11 @@
 //!
 //! # Patience
 //!
-//! A blocked thread that has waited for [`patience`] moves to the front and
-//! sets `BARRED`: from then on newcomers queue, no unlock skips, each wakes the front, and
-//! waiters that lost queue behind it. The front is a thread, which runs when it is woken, so a
-//! future that nobody polls cannot hold up a barred lock. One thread bars at a time; another
-//! impatient one looks again every `patience`.
+//! A blocked thread that has waited for [`patience`] sets `BARRED`. From then on newcomers queue, no
+//! unlock skips, and each wakes the front: first come, first served, until that thread had its
+//! turn or went away. The front may be a future that nobody polls, and then the lock is free while
+//! newcomers queue; so the thread that bars looks every now and then, and may take a free lock from
+//! wherever it stands. One thread bars at a time; another impatient one looks again later.
 //!
 //! # Handing over
 //!
@@ -89,26 +89,25 @@ impl Word {
     }
 }
 
-/// The argument of a node whose thread has barred newcomers.
-const BARRING: usize = 1;
-
 /// How a waiter comes to the word.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Comer {
     /// For the first time, or while still queued: barred newcomers wait.
     New,
+    /// While still queued, having barred the others.
+    Barring,
     /// Notified: it may pass the bar, and it clears `WOKEN`.
     Notified,
 }
 
 impl Comer {
     const fn may_take(self, word: Word) -> bool {
-        !word.is_locked() && (!word.is_barred() || matches!(self, Self::Notified))
+        !word.is_locked() && (!word.is_barred() || !matches!(self, Self::New))
     }
     /// The bits that its arrival clears.
     const fn clears(self) -> u32 {
         match self {
-            Self::New => 0,
+            Self::New | Self::Barring => 0,
             Self::Notified => WOKEN | SKIPPED,
         }
     }
@@ -171,8 +170,8 @@ impl RawLock {
         if word.waiters() == 0 {
             // Release: pairs with the Acquire in `try_take`; publishes the guarded data.
             let word = Word(self.queue.word.fetch_sub(LOCKED, Ordering::Release));
-            if word.waiters() != 0 && !word.is_woken() {
-                self.wake_next(false);
+            if word.waiters() != 0 {
+                self.wake_after(word, false);
             }
         } else {
             self.unlock_contended(word);
@@ -181,12 +180,21 @@ impl RawLock {
 
     #[cold]
     fn unlock_contended(&self, word: Word) {
-        let skip = word.is_woken() && !word.is_barred() && word.skipped() < SKIP_LIMIT;
-        let force = word.is_barred() || (word.is_woken() && !skip);
+        let exhausted = word.is_woken() && word.skipped() == SKIP_LIMIT;
+        let skip = word.is_woken() && !word.is_barred() && !exhausted;
         // One RMW lets go and counts. Only the owner counts, so the field cannot overflow.
         let minus = if skip { LOCKED.wrapping_sub(SKIPPED_ONE) } else { LOCKED };
         // Release: as in `unlock`.
         let word = Word(self.queue.word.fetch_sub(minus, Ordering::Release));
+        self.wake_after(word, exhausted);
+    }
+
+    /// Wakes whom an unlock that found `word` has to wake.
+    #[cold]
+    fn wake_after(&self, word: Word, exhausted: bool) {
+        // Not from the look before: the bar may have been set in between, and then nobody else
+        // wakes the thread that has set it.
+        let force = exhausted || word.is_barred();
         if word.waiters() != 0 && (force || !word.is_woken()) {
             self.wake_next(force);
         }
@@ -252,7 +260,8 @@ impl RawLock {
             let comer = match node.state() {
                 State::Idle => Comer::New,
                 State::Queued => {
-                    if self.try_take(Comer::New) {
+                    let comer = if barring { Comer::Barring } else { Comer::New };
+                    if self.try_take(comer) {
                         let taken = Finally::new(|| self.unlock());
                         self.leave_queue(node);
                         taken.disarm();
@@ -273,7 +282,7 @@ impl RawLock {
             let taken = self.try_take(comer) || {
                 let waker = cx.waker().clone();
                 // SAFETY: the caller's promise; neither idle nor notified is queued.
-                unsafe { self.enqueue(node, comer, barring, waker) }
+                unsafe { self.enqueue(node, comer, waker) }
             };
             if !taken {
                 return Poll::Pending;
@@ -288,7 +297,7 @@ impl RawLock {
     /// # Safety
     ///
     /// As for [`RawLock::poll`]; `node` is in no list.
-    unsafe fn enqueue(&self, node: Pin<&Node>, comer: Comer, barring: bool, waker: Waker) -> bool {
+    unsafe fn enqueue(&self, node: Pin<&Node>, comer: Comer, waker: Waker) -> bool {
         let mut list = self.queue.lock();
         let mut word = self.word();
         let free = loop {
@@ -317,14 +326,10 @@ impl RawLock {
             taken.disarm();
             return true;
         }
-        let place = match comer {
-            Comer::New => Place::Back,
-            Comer::Notified if !barring && list.front_arg() == Some(BARRING) => Place::Second,
-            Comer::Notified => Place::Front,
-        };
-        let arg = if barring { BARRING } else { 0 };
+        // Who was notified and lost keeps its place.
+        let place = if comer == Comer::Notified { Place::Front } else { Place::Back };
         // SAFETY: in no list, and the caller's promise.
-        unsafe { list.insert(node, place, waker, arg) };
+        unsafe { list.insert(node, place, waker, 0) };
         false
     }
 
@@ -373,27 +378,30 @@ impl RawLock {
     /// The blocking and the timed face: `false` if the deadline passed first.
     #[cold]
     pub(crate) fn lock_until(&self, deadline: Option<Instant>) -> bool {
-        if self.try_lock() {
-            return true;
-        }
-        if deadline.is_none_or(|deadline| !is_past(deadline)) {
-            let mut spin = Spin::new();
-            while self.word().waiters() == 0 && spin.again() {
-                if self.try_lock() {
-                    return true;
-                }
+        let mut spin = Spin::new();
+        loop {
+            if self.try_lock() {
+                return true;
+            }
+            if deadline.is_some_and(is_past) {
+                return false;
+            }
+            if self.word().waiters() != 0 || !spin.again() {
+                break;
             }
         }
         let mut wait = pin!(ThreadWait { lock: self, node: Node::new(), barring: false });
+        let mut round = 0;
         loop {
-            let limit = if wait.barring { deadline } else { patience(deadline) };
+            let (limit, is_deadline) = patience(deadline, round);
             if drive(wait.as_mut(), limit).is_some() {
                 return true;
             }
-            if wait.barring || deadline.is_some_and(is_past) {
+            if is_deadline {
                 return false;
             }
-            wait.as_mut().bar();
+            // The more others bar before it, the less often it looks.
+            round = if wait.as_mut().bar() { 1 } else { round + 1 };
         }
     }
 }
@@ -420,32 +428,24 @@ pin_project! {
 }
 
 impl ThreadWait<'_> {
-    /// Goes to the front and makes newcomers queue, if the lock is taken and nobody does so yet.
-    fn bar(self: Pin<&mut Self>) {
+    /// Makes newcomers queue, if the lock is taken and nobody else does so. Whether it does.
+    fn bar(self: Pin<&mut Self>) -> bool {
         let this = self.project();
-        let mut list = this.lock.queue.lock();
-        if this.node.state() != State::Queued {
-            return;
-        }
         let mut word = this.lock.word();
-        while word.is_locked() && !word.is_barred() {
+        while !*this.barring && word.is_locked() && !word.is_barred() {
             // Relaxed: the bit publishes nothing. The RMW on a taken lock is the proof that the
-            // owner's `unlock` sees it.
+            // owner's `unlock` finds it in its own RMW, and wakes.
             match this.lock.queue.word.compare_exchange_weak(
                 word.0,
                 word.0 | BARRED,
                 Ordering::Relaxed,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => {
-                    *this.barring = true;
-                    // SAFETY: queued, and only ever here.
-                    unsafe { list.promote(this.node.as_ref(), BARRING) };
-                    return;
-                }
+                Ok(_) => *this.barring = true,
                 Err(seen) => word = Word(seen),
             }
         }
+        *this.barring
     }
 }
 

@@ -345,8 +345,9 @@ pub(crate) fn fresh(word: &atomic::AtomicU64) -> u64 {
     word.fetch_or(0, atomic::Ordering::Acquire)
 }
 
-pub(crate) fn patience(deadline: Option<Instant>) -> Option<Instant> {
-    deadline
+/// Patience ends at once, and then the deadline counts: without one, a lost wake-up is a deadlock.
+pub(crate) fn patience(deadline: Option<Instant>, round: u32) -> (Option<Instant>, bool) {
+    if round == 0 { (Some(Instant::now()), false) } else { (deadline, true) }
 }
 
 pub(crate) fn is_past(_deadline: Instant) -> bool {

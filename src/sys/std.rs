@@ -21,6 +21,9 @@ pub(crate) const SKIP_LIMIT: u32 = 31;
 /// How long a blocked thread is passed over before it makes newcomers queue.
 const PATIENCE: Duration = Duration::from_millis(1);
 
+/// While others do so, it looks again after 2, 4, 8, 8, … ms.
+const MAX_PATIENCE_DOUBLINGS: u32 = 3;
+
 /// Doubling rounds of pauses (1 + 2 + 4 + …) before the first yield of a [`Spin`].
 const PAUSE_ROUNDS: u32 = 4;
 
@@ -172,6 +175,12 @@ pub(crate) struct Gate;
 
 pub(crate) struct GatePass<'a>(PhantomData<&'a Gate>);
 
+impl Drop for GatePass<'_> {
+    /// Nothing: who waits backs off and looks again.
+    #[inline]
+    fn drop(&mut self) {}
+}
+
 impl Gate {
     pub(crate) const fn new() -> Self {
         Self
@@ -214,10 +223,14 @@ pub(crate) fn fresh(word: &atomic::AtomicU64) -> u64 {
     word.load(atomic::Ordering::Acquire)
 }
 
-/// When a thread that waits until `deadline` should lose its patience; before or at `deadline`.
-pub(crate) fn patience(deadline: Option<Instant>) -> Option<Instant> {
-    let limit = Instant::now() + PATIENCE;
-    Some(deadline.map_or(limit, |deadline| deadline.min(limit)))
+/// Until when a blocked thread waits in patience before it looks again, for the `round`th time; and
+/// whether that is its deadline.
+pub(crate) fn patience(deadline: Option<Instant>, round: u32) -> (Option<Instant>, bool) {
+    let limit = Instant::now() + PATIENCE * (1 << round.min(MAX_PATIENCE_DOUBLINGS));
+    match deadline {
+        Some(deadline) if deadline <= limit => (Some(deadline), true),
+        _ => (Some(limit), false),
+    }
 }
 
 pub(crate) fn is_past(deadline: Instant) -> bool {

@@ -118,8 +118,6 @@ impl std::fmt::Debug for Node {
 pub(crate) enum Place {
     Back,
     Front,
-    /// Behind the first node, if there is one.
-    Second,
 }
 
 pub(crate) struct List {
@@ -155,12 +153,9 @@ impl List {
             unsafe { body(node, |b| (b.prev, b.next) = (node, node)) };
             self.head = node;
         } else {
-            let next = match place {
-                // SAFETY: the head is linked, so it is alive (I2).
-                Place::Second => unsafe { body(self.head, |b| b.next) },
-                Place::Back | Place::Front => self.head,
-            };
-            // SAFETY: `next` is linked, so it is alive.
+            // Back and front are the same place of the circle; only the head tells them apart.
+            let next = self.head;
+            // SAFETY: the head is linked, so it is alive (I2).
             let prev = unsafe { body(next, |b| std::mem::replace(&mut b.prev, node)) };
             // SAFETY: the neighbour of a linked node is linked.
             unsafe { body(prev, |b| b.next = node) };
@@ -214,20 +209,6 @@ impl List {
         // SAFETY: as above; the future may free the node from here on (I3).
         unsafe { (*node).set_state(state) };
         waker
-    }
-
-    /// Moves a linked node to the front and sets its argument.
-    ///
-    /// # Safety
-    ///
-    /// The list lock is held and `node` is linked in this list.
-    pub(super) unsafe fn promote(&mut self, node: NonNull<Node>, arg: usize) {
-        // SAFETY: the caller's promise; the state returns to `Queued` before anyone may look.
-        let waker = unsafe { self.unlink(node, State::Queued) };
-        if let Some(waker) = waker {
-            // SAFETY: pinned by its future, just unlinked.
-            unsafe { self.insert(node, Place::Front, waker, arg) };
-        }
     }
 
     /// The slot of a queued node's waker.

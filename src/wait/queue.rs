@@ -20,8 +20,7 @@ pub(crate) struct WaitQueue<W, S = ()> {
     state: UnsafeCell<S>,
 }
 
-// SAFETY: nodes are `Send` (their wakers are), and moving a queue is only possible while no
-// future borrows it, when the list is empty.
+// SAFETY: nodes are `Send` (their wakers are), and none of them points back at the queue.
 unsafe impl<W: Send, S: Send> Send for WaitQueue<W, S> {}
 // SAFETY: `list` and `state` are only touched by whoever holds `mutex`, through `Locked`.
 unsafe impl<W: Sync, S: Send> Sync for WaitQueue<W, S> {}
@@ -191,16 +190,6 @@ impl<'a, W, S> Locked<'a, W, S> {
     /// Takes the first waiter out, in `state`.
     pub(crate) fn pop(&mut self, state: State) -> Option<Waker> {
         self.list(|list| list.pop(state))
-    }
-
-    /// Moves `node`, which is queued, to the front.
-    ///
-    /// # Safety
-    ///
-    /// `node` is queued here.
-    pub(crate) unsafe fn promote(&mut self, node: Pin<&Node>, arg: usize) {
-        // SAFETY: the lock is held; the rest is the caller's promise.
-        self.list(|list| unsafe { list.promote(pointer(node), arg) });
     }
 
     /// # Safety

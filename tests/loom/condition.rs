@@ -258,8 +258,9 @@ fn notify_all_frees_everyone() {
             drop(other.1.wait_while(other.0.lock(), |ready| *ready == 0));
         });
         let other = Arc::clone(&shared);
+        // In the async face, which has no patience to lose: fewer states.
         let notifier = thread::spawn(move || {
-            *other.0.lock() = 1;
+            *block_on(other.0.lock_async()) = 1;
             other.1.notify_all();
         });
         block_on(async {
