@@ -11,7 +11,7 @@ pub use self::permit::{OwnedPermit, Permit};
 
 use self::raw::RawSemaphore;
 use crate::error::{ReleaseError, TimedOut};
-use crate::sys::{Arc, const_fn, deadline_after};
+use crate::sys::{Arc, const_fn, deadline_after, is_past};
 use crate::wait::drive;
 use std::fmt;
 use std::pin::pin;
@@ -124,6 +124,10 @@ impl Semaphore {
     /// [`acquire`](Semaphore::acquire) for at most `timeout`; zero only tries, and what the clock
     /// cannot represent waits for ever.
     ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    ///
     /// # Errors
     ///
     /// [`TimedOut`] if no permit was granted in time.
@@ -132,6 +136,10 @@ impl Semaphore {
     }
 
     /// [`acquire`](Semaphore::acquire) until `deadline`.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
     ///
     /// # Errors
     ///
@@ -194,6 +202,10 @@ impl Semaphore {
 
     /// [`acquire_many`](Semaphore::acquire_many) for at most `timeout`.
     ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    ///
     /// # Errors
     ///
     /// [`TimedOut`] if the permits were not granted in time.
@@ -210,6 +222,10 @@ impl Semaphore {
     }
 
     /// [`acquire_many`](Semaphore::acquire_many) until `deadline`.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
     ///
     /// # Errors
     ///
@@ -231,6 +247,13 @@ impl Semaphore {
         n: usize,
         deadline: Option<Instant>,
     ) -> Result<Permit<'_>, TimedOut> {
+        check_count(n);
+        if self.raw.try_acquire(n) {
+            return Ok(Permit::new(self, n));
+        }
+        if deadline.is_some_and(is_past) {
+            return Err(TimedOut);
+        }
         drive(pin!(self.acquire_many_async(n)), deadline).ok_or(TimedOut)
     }
 
@@ -267,6 +290,10 @@ impl Semaphore {
     /// [`acquire_timeout`](Semaphore::acquire_timeout) for a permit that keeps the semaphore
     /// alive.
     ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    ///
     /// # Errors
     ///
     /// [`TimedOut`] if no permit was granted in time.
@@ -279,6 +306,10 @@ impl Semaphore {
 
     /// [`acquire_deadline`](Semaphore::acquire_deadline) for a permit that keeps the semaphore
     /// alive.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
     ///
     /// # Errors
     ///
@@ -328,6 +359,10 @@ impl Semaphore {
     /// [`acquire_many_timeout`](Semaphore::acquire_many_timeout) for a permit that keeps the
     /// semaphore alive.
     ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    ///
     /// # Errors
     ///
     /// [`TimedOut`] if the permits were not granted in time.
@@ -345,6 +380,10 @@ impl Semaphore {
 
     /// [`acquire_many_deadline`](Semaphore::acquire_many_deadline) for a permit that keeps the
     /// semaphore alive.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
     ///
     /// # Errors
     ///
@@ -430,7 +469,8 @@ impl Semaphore {
     /// [`bounded`](Semaphore::bounded) semaphore also the bound.
     ///
     /// Growing wakes whom the new permits serve. Shrinking below what is outstanding leaves a
-    /// debt that later returns pay, before anything is available again.
+    /// debt that later returns pay, before anything is available again; a debt that nobody is left
+    /// to pay, as the outstanding permits were forgotten, is forgiven.
     ///
     /// # Panics
     ///

@@ -29,7 +29,7 @@
 //! # Orderings
 //!
 //! Returning is a Release RMW, taking an Acquire RMW: what was done before a permit was returned
-//! is visible to whoever acquires it. A grant is an AcqRel RMW by the granting thread, and reaches
+//! is visible to whoever acquires it. A grant is an Acquire RMW by the granting thread, and reaches
 //! the waiter through its node's state.
 
 #![expect(unsafe_code, reason = "each wait uses one node with one queue")]
@@ -67,7 +67,7 @@ const fn delta(n: usize) -> isize {
 
 /// What the list lock guards.
 pub(super) struct Books {
-    /// Available and outstanding permits. Negative where a debt outlived those who would pay it.
+    /// Available (or owed) and outstanding permits together.
     total: isize,
     bound: Option<usize>,
     waiting: usize,
@@ -276,9 +276,15 @@ impl RawSemaphore {
         Ok(())
     }
 
-    /// `n` outstanding permits will never come back.
+    /// `n` outstanding permits will never come back. A debt that nobody is left to pay is forgiven.
     pub(super) fn forget(&self, n: usize) {
-        self.queue.lock().total -= n as isize;
+        let mut list = self.queue.lock();
+        list.total -= n as isize;
+        if list.total < 0 {
+            // Relaxed: it only lowers the debt, nobody can acquire what this adds.
+            self.queue.word.fetch_sub(list.total * PERMIT, Ordering::Relaxed);
+            list.total = 0;
+        }
     }
 
     /// Takes up to `n` available permits out of circulation.
@@ -310,9 +316,10 @@ impl RawSemaphore {
         if let Some(bound) = &mut list.bound {
             *bound = total;
         }
-        drop(list);
-        // Release where it grows, as in `give_back`. Below zero it is a debt.
+        // Release where it grows, as in `give_back`. Below zero it is a debt. Under the list lock:
+        // `forget_available` must not take what this has written off.
         let word = Word(self.queue.word.fetch_add(change * PERMIT, Ordering::Release));
+        drop(list);
         if word.is_queued() {
             self.grant();
         }
