@@ -33,8 +33,8 @@
 
 use crate::error::TimedOut;
 use crate::sys::atomic::{AtomicU32, Ordering};
-use crate::sys::{Spin, const_fn, deadline_after};
-use crate::wait::{Node, Place, State, WaitQueue, discard, drive, finished};
+use crate::sys::{Spin, const_fn, deadline_after, is_past};
+use crate::wait::{Node, Place, State, WaitQueue, discard, drive, finished, is_young};
 use futures_core::FusedFuture;
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -127,10 +127,10 @@ impl Event {
             let epoch = *epoch.get_or_insert_with(|| {
                 // Release: as in `set`.
                 self.queue.word.fetch_or(SET, Ordering::Release);
-                **list += 1;
+                **list = list.wrapping_add(1);
                 **list
             });
-            if list.front_arg()? >= epoch {
+            if is_young(list.front_arg()?, epoch) {
                 return None;
             }
             // Relaxed: counted under the list lock. The waiter is released by its node's state.
@@ -180,6 +180,10 @@ impl Event {
     /// [`wait`](Event::wait) for at most `timeout`; zero only looks, and what the clock cannot
     /// represent waits for ever.
     ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    ///
     /// # Errors
     ///
     /// [`TimedOut`] if the flag was not set in time.
@@ -195,16 +199,30 @@ impl Event {
     /// assert!(event.wait_timeout(Duration::ZERO).is_ok());
     /// ```
     pub fn wait_timeout(&self, timeout: Duration) -> Result<(), TimedOut> {
-        drive(pin!(self.wait_async()), deadline_after(timeout)).ok_or(TimedOut)
+        self.wait_until(deadline_after(timeout))
     }
 
     /// [`wait`](Event::wait) until `deadline`.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
     ///
     /// # Errors
     ///
     /// [`TimedOut`] if the flag was not set in time.
     pub fn wait_deadline(&self, deadline: Instant) -> Result<(), TimedOut> {
-        drive(pin!(self.wait_async()), Some(deadline)).ok_or(TimedOut)
+        self.wait_until(Some(deadline))
+    }
+
+    fn wait_until(&self, deadline: Option<Instant>) -> Result<(), TimedOut> {
+        if self.is_set() {
+            return Ok(());
+        }
+        if deadline.is_some_and(is_past) {
+            return Err(TimedOut);
+        }
+        drive(pin!(self.wait_async()), deadline).ok_or(TimedOut)
     }
 
     /// Waits as a task of any executor, from the first poll on.
@@ -250,6 +268,11 @@ impl Event {
                     }
                     let waker = cx.waker().clone();
                     let mut list = self.queue.lock();
+                    let word = self.word(Ordering::Relaxed);
+                    if word.waiters() == MAX_WAITERS {
+                        drop(list);
+                        panic!("bifrons: more than {MAX_WAITERS} waiters on one event");
+                    }
                     if !self.register() {
                         drop(list);
                         discard(Some(waker));
@@ -269,7 +292,6 @@ impl Event {
     fn register(&self) -> bool {
         let mut word = self.word(Ordering::Acquire);
         while !word.is_set() {
-            assert!(word.waiters() < MAX_WAITERS, "bifrons: too many waiters on one event");
             // Acquire on failure: the flag may be what was seen; it pairs with the Release in
             // `set`. Relaxed on success: nothing but the count.
             match self.queue.word.compare_exchange_weak(

@@ -51,7 +51,7 @@ use self::guard::sealed::{Relock, Token};
 use self::wait::{Baton, Notification};
 use crate::sys::atomic::{AtomicU32, Ordering};
 use crate::sys::{const_fn, deadline_after};
-use crate::wait::{State, WaitQueue, drive, wake};
+use crate::wait::{State, WaitQueue, drive, is_young, wake};
 use std::fmt;
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -136,6 +136,10 @@ impl Condition {
     ///
     /// A timeout that the clock cannot represent waits for ever.
     ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    ///
     /// # Panics
     ///
     /// If others wait under another lock; see the [type](Condition#panics).
@@ -158,6 +162,10 @@ impl Condition {
 
     /// [`wait`](Condition::wait) until `deadline` at the latest, and for the lock after that. The
     /// flag tells whether it was notified.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
     ///
     /// # Panics
     ///
@@ -212,6 +220,10 @@ impl Condition {
     /// [`wait_while`](Condition::wait_while) for at most `timeout` in all, and for the lock after
     /// that. The flag tells whether the predicate let go.
     ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    ///
     /// # Panics
     ///
     /// As [`wait_while`](Condition::wait_while).
@@ -227,6 +239,10 @@ impl Condition {
 
     /// [`wait_while`](Condition::wait_while) until `deadline` at the latest, and for the lock after
     /// that. The flag tells whether the predicate let go.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
     ///
     /// # Panics
     ///
@@ -351,10 +367,10 @@ impl Condition {
         let (mut epoch, mut notified) = (None, 0);
         self.queue.wake_all(|list| {
             let epoch = *epoch.get_or_insert_with(|| {
-                list.epoch += 1;
+                list.epoch = list.epoch.wrapping_add(1);
                 list.epoch
             });
-            if notified == n || list.front_arg()? >= epoch {
+            if notified == n || is_young(list.front_arg()?, epoch) {
                 return None;
             }
             notified += 1;

@@ -147,8 +147,7 @@ impl Condition {
         }
         let epoch = list.epoch;
         // Relaxed: counted under the list lock; the user's lock publishes it to notifiers.
-        let waiting = list.word().fetch_add(1, Ordering::Relaxed);
-        debug_assert!(waiting < u32::MAX);
+        list.word().fetch_add(1, Ordering::Relaxed);
         // SAFETY: the caller's promise.
         unsafe { list.insert(node, Place::Back, waker, epoch) };
     }

@@ -43,11 +43,17 @@ use std::time::{Duration, Instant};
 /// future, unless [`PushFuture::take`] takes it back. [`reserve`](BoundedQueue::reserve) waits for
 /// room without an item.
 ///
+/// # Reserving
+///
+/// A [`Slot`] holds room, not a place in the order. At most 65 535 can be out at a time; while they
+/// are, the queue counts as full for everybody.
+///
 /// # Fairness
 ///
 /// Items leave in the order in which they entered. Waiters are woken in the order in which they
 /// came, one for each item or room, but newcomers may be faster; who then finds nothing keeps its
-/// place in front.
+/// place in front. A future that has been woken, is kept, but is never polled again and never
+/// dropped, keeps its wake-up from the waiters behind it, until the next item or room wakes one.
 ///
 /// # Memory effects
 ///
@@ -168,6 +174,10 @@ impl<T> BoundedQueue<T> {
     /// [`push`](BoundedQueue::push) for at most `timeout`; zero only tries, and what the clock
     /// cannot represent waits for ever.
     ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    ///
     /// # Errors
     ///
     /// The item comes back: [`PushTimeoutError::TimedOut`] or [`PushTimeoutError::Closed`].
@@ -176,6 +186,10 @@ impl<T> BoundedQueue<T> {
     }
 
     /// [`push`](BoundedQueue::push) until `deadline`.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
     ///
     /// # Errors
     ///
@@ -194,7 +208,10 @@ impl<T> BoundedQueue<T> {
                 Err(TryPushError::Closed(item)) => return Err(PushTimeoutError::Closed(item)),
                 Err(TryPushError::Full(full)) => item = full,
             }
-            if hopeless || !spin.again() {
+            if hopeless {
+                return Err(PushTimeoutError::TimedOut(item));
+            }
+            if !spin.again() {
                 break;
             }
         }
@@ -262,6 +279,10 @@ impl<T> BoundedQueue<T> {
     /// [`pop`](BoundedQueue::pop) for at most `timeout`; zero only tries, and what the clock
     /// cannot represent waits for ever.
     ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    ///
     /// # Errors
     ///
     /// [`PopTimeoutError::TimedOut`], or [`PopTimeoutError::Closed`] if no item will ever come.
@@ -270,6 +291,10 @@ impl<T> BoundedQueue<T> {
     }
 
     /// [`pop`](BoundedQueue::pop) until `deadline`.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
     ///
     /// # Errors
     ///
@@ -299,7 +324,8 @@ impl<T> BoundedQueue<T> {
             match attempt() {
                 Ok(result) => return Some(Ok(result)),
                 Err(TryPopError::Closed) => return Some(Err(PopTimeoutError::Closed)),
-                Err(TryPopError::Empty) if hopeless || !spin.again() => return None,
+                Err(TryPopError::Empty) if hopeless => return Some(Err(PopTimeoutError::TimedOut)),
+                Err(TryPopError::Empty) if !spin.again() => return None,
                 Err(TryPopError::Empty) => {}
             }
         }
@@ -372,8 +398,7 @@ impl<T> BoundedQueue<T> {
 
     /// Reserves room for one item, waiting as long as it takes.
     ///
-    /// A [`Slot`] holds room, not a place in the order. At most 65 535 can be out at a time; while
-    /// they are, the queue counts as full.
+    /// A [`Slot`] holds room, not a place in the order.
     ///
     /// # Blocking
     ///
@@ -403,6 +428,10 @@ impl<T> BoundedQueue<T> {
 
     /// [`reserve`](BoundedQueue::reserve) for at most `timeout`.
     ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    ///
     /// # Errors
     ///
     /// [`PushTimeoutError::TimedOut`] or [`PushTimeoutError::Closed`].
@@ -411,6 +440,10 @@ impl<T> BoundedQueue<T> {
     }
 
     /// [`reserve`](BoundedQueue::reserve) until `deadline`.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
     ///
     /// # Errors
     ///
@@ -423,6 +456,14 @@ impl<T> BoundedQueue<T> {
         &self,
         deadline: Option<Instant>,
     ) -> Result<Slot<'_, T>, PushTimeoutError<()>> {
+        match self.try_reserve() {
+            Ok(slot) => return Ok(slot),
+            Err(TryPushError::Closed(())) => return Err(PushTimeoutError::Closed(())),
+            Err(TryPushError::Full(())) if deadline.is_some_and(is_past) => {
+                return Err(PushTimeoutError::TimedOut(()));
+            }
+            Err(TryPushError::Full(())) => {}
+        }
         match drive(pin!(self.reserve_async()), deadline) {
             Some(result) => result.map_err(PushTimeoutError::from),
             None => Err(PushTimeoutError::TimedOut(())),
@@ -525,6 +566,10 @@ impl<T> BoundedQueue<T> {
 
     /// [`pop_many`](BoundedQueue::pop_many), waiting for at most `timeout`.
     ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    ///
     /// # Errors
     ///
     /// [`PopTimeoutError::TimedOut`] or [`PopTimeoutError::Closed`]; never if `max` is 0.
@@ -538,6 +583,10 @@ impl<T> BoundedQueue<T> {
     }
 
     /// [`pop_many`](BoundedQueue::pop_many), waiting until `deadline` at the latest.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
     ///
     /// # Errors
     ///
@@ -579,13 +628,19 @@ impl<T> BoundedQueue<T> {
         PopManyFuture::new(self, items, max)
     }
 
-    /// One look for up to `max` items. The vector grows before an item is taken.
+    /// One look for up to `max` items. The vector grows before an item is taken, and has it before a
+    /// sender is woken: neither a failing allocation nor a waker that panics loses one.
     fn pop_many_once(&self, items: &mut Vec<T>, max: usize) -> Result<usize, Refusal> {
         let mut count = 0;
         while count < max {
             items.reserve(1);
-            match self.pop_once() {
-                Ok(item) => items.push(item),
+            match self.ring.pop() {
+                Ok((item, senders_wait)) => {
+                    items.push(item);
+                    if senders_wait {
+                        self.wake_one(Blocked::Senders);
+                    }
+                }
                 Err(refusal) if count == 0 => return Err(refusal),
                 Err(_) => break,
             }
@@ -698,6 +753,15 @@ impl<T> BoundedQueue<T> {
     pub fn waiting(&self) -> usize {
         let senders = *self.senders.lock();
         senders + *self.receivers.lock()
+    }
+}
+
+impl<'a, T> IntoIterator for &'a BoundedQueue<T> {
+    type Item = T;
+    type IntoIter = Iter<'a, T>;
+
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
     }
 }
 

@@ -6,18 +6,19 @@
 //! # The words
 //!
 //! ```text
-//!          63                       18 17           2        1       0
-//!         ┌───────────────────────────┬──────────────┬────────┬───────┐
-//!   tail  │ position {lap, index}     │ reserved     │ CLOSED │ WAIT  │
-//!         ├───────────────────────────┼──────────────┼────────┼───────┤
-//!   head  │ position {lap, index}     │ 0            │ 0      │ WAIT  │
-//!         └───────────────────────────┴──────────────┴────────┴───────┘
+//!          63                       19 18           3        2          1       0
+//!         ┌───────────────────────────┬──────────────┬──────────┬────────┬───────┐
+//!   tail  │ position {lap, index}     │ reserved     │ EVICTING │ CLOSED │ WAIT  │
+//!         ├───────────────────────────┼──────────────┼──────────┼────────┼───────┤
+//!   head  │ position {lap, index}     │ 0            │ 0        │ 0      │ WAIT  │
+//!         └───────────────────────────┴──────────────┴──────────┴────────┴───────┘
 //! ```
 //!
 //! | part | meaning | changed by |
 //! |---|---|---|
 //! | tail position | where the next item goes | push, by CAS |
 //! | reserved | slots that are out: room that is promised, at no position yet | `reserve` +1; `push_reserved`, `cancel_reserved` −1 |
+//! | `EVICTING` | there is one claim too many, until the oldest item is gone | `force_push`, in its claim and when the item is gone |
 //! | `CLOSED` | no item enters any more | `close`; never cleared |
 //! | tail `WAIT` | receivers are queued | under the receivers' list lock |
 //! | head position | where the next item is taken | pop, by CAS |
@@ -48,9 +49,11 @@
 //!
 //! # Replacing the oldest
 //!
-//! `force_push` on a full ring claims the tail place first (a closed ring refuses there), then
-//! takes the item at the head by CAS. Until that is done there is one claim too many; pushes meet
-//! it as a gap. If a pop was faster, its slot becomes free and nothing is evicted.
+//! `force_push` on a full ring claims the tail place first (a closed ring refuses there) and sets
+//! `EVICTING` in the same CAS; then it takes the item at the head by CAS, unless a pop is faster, and
+//! clears the flag. While it is set there is one claim too many, and nobody can tell full from
+//! not: pushes, reservations and sleepers take it for a gap. A slot that is out may still be pushed
+//! into, or given back: its room is its own.
 //!
 //! # Orderings
 //!
@@ -70,9 +73,10 @@ use std::mem::MaybeUninit;
 
 const WAIT: u64 = 1;
 const CLOSED: u64 = 1 << 1;
-const RESERVED_ONE: u64 = 1 << 2;
-const RESERVED: u64 = 0xffff << 2;
-const POSITION_SHIFT: u32 = 18;
+const EVICTING: u64 = 1 << 2;
+const RESERVED_ONE: u64 = 1 << 3;
+const RESERVED: u64 = 0xffff << 3;
+const POSITION_SHIFT: u32 = 19;
 
 /// The most slots that can be out at a time. While they are, the ring counts as full.
 pub(super) const MAX_RESERVED: u64 = RESERVED / RESERVED_ONE;
@@ -93,6 +97,9 @@ impl Word {
     }
     const fn is_closed(self) -> bool {
         self.0 & CLOSED != 0
+    }
+    const fn is_evicting(self) -> bool {
+        self.0 & EVICTING != 0
     }
     const fn is_waited_on(self) -> bool {
         self.0 & WAIT != 0
@@ -206,6 +213,9 @@ impl<T> Ring<T> {
         if word.is_closed() {
             return Err(Refusal::Closed);
         }
+        if word.is_evicting() {
+            return Err(Refusal::Busy);
+        }
         if word.reserved() == MAX_RESERVED {
             return Err(Refusal::Blocked);
         }
@@ -235,7 +245,7 @@ impl<T> Ring<T> {
                 }
                 continue;
             }
-            match self.take_place(word, word.reserved()) {
+            match self.take_place(word, word.reserved(), 0) {
                 Ok(place) => {
                     if word.reserved() != 0 {
                         self.wait_until_free(place.position);
@@ -253,15 +263,12 @@ impl<T> Ring<T> {
             return Err(refusal);
         }
         let newer = Word(fresh(index));
-        if newer.position() == word.position() && newer.reserved() == word.reserved() {
-            return Err(refusal);
-        }
-        Ok(newer)
+        if newer.0 == word.0 { Err(refusal) } else { Ok(newer) }
     }
 
-    /// Moves `tail` from `word` one position on, leaving `reserved`.
-    fn take_place(&self, word: Word, reserved: u64) -> Result<Place<'_, T>, Word> {
-        let next = Word((word.0 & !RESERVED) | (reserved * RESERVED_ONE))
+    /// Moves `tail` from `word` one position on, with these reservations and this flag.
+    fn take_place(&self, word: Word, reserved: u64, flag: u64) -> Result<Place<'_, T>, Word> {
+        let next = Word((word.0 & !RESERVED) | (reserved * RESERVED_ONE) | flag)
             .with_position(self.advance(word.position(), 1));
         // AcqRel: whoever sees this claim sees those before it, on both words (see the orderings).
         // Acquire on failure: the same for the word that was seen.
@@ -309,7 +316,7 @@ impl<T> Ring<T> {
             if word.is_closed() {
                 return None;
             }
-            match self.take_place(word, word.reserved() - 1) {
+            match self.take_place(word, word.reserved() - 1, 0) {
                 Ok(place) => {
                     self.wait_until_free(place.position);
                     return Some((place, word.reserved() == MAX_RESERVED));
@@ -404,21 +411,20 @@ impl<T> Ring<T> {
             let reserved = word.reserved();
             let needed = self.advance(word.position(), reserved);
             let is_free = self.stamp(needed) == needed;
-            if !is_free {
-                if reserved == self.slots.len() as u64 {
-                    return Ok((Some(item), false));
-                }
-                let head = Word(fresh(&self.head));
-                if self.next_lap(head.position()) != needed {
-                    // A pop or another eviction is in its gap, or the word is stale.
-                    self.wait(&mut gap);
-                    word = Word(fresh(&self.tail));
-                    continue;
-                }
+            if !is_free && reserved == self.slots.len() as u64 {
+                return Ok((Some(item), false));
             }
-            match self.take_place(word, reserved) {
+            let head = Word(fresh(&self.head));
+            let is_full = !is_free && self.next_lap(head.position()) == needed;
+            if word.is_evicting() || !(is_free || is_full) {
+                // A pop or another eviction is in its gap, or the word is stale.
+                self.wait(&mut gap);
+                word = Word(fresh(&self.tail));
+                continue;
+            }
+            match self.take_place(word, reserved, if is_full { EVICTING } else { 0 }) {
                 Ok(place) => {
-                    let evicted = if is_free { None } else { self.evict(needed) };
+                    let evicted = if is_full { self.evict(needed) } else { None };
                     self.wait_until_free(place.position);
                     return Ok((evicted, place.write(item)));
                 }
@@ -427,51 +433,40 @@ impl<T> Ring<T> {
         }
     }
 
-    /// Frees the slot of `needed` by taking its item of the lap before, unless a pop does so.
+    /// Frees the slot of `needed` by taking its item of the lap before, unless a pop is faster.
     fn evict(&self, needed: u64) -> Option<T> {
         let mut gap = GapWait::new();
-        loop {
+        let evicted = loop {
             let word = Word(fresh(&self.head));
             let position = word.position();
-            // How many positions the head is behind the one to be taken.
-            let oldest = self.next_lap(position);
-            if oldest == needed {
-                let stamp = self.stamp(position);
-                if stamp == needed {
-                    // Since we looked at the head.
-                    return None;
-                }
-                if stamp != position + 1 {
-                    gap.pause(&self.gate);
-                    continue;
-                }
-                let next = word.with_position(self.advance(position, 1));
-                // AcqRel: as in `pop`.
-                let claimed = self.head.compare_exchange_weak(
-                    word.0,
-                    next.0,
-                    Ordering::AcqRel,
-                    Ordering::Relaxed,
-                );
-                if claimed.is_ok() {
-                    let _pass = self.gate.enter();
-                    // SAFETY: claimed by this CAS, and the stamp says that the item is there.
-                    return Some(unsafe { self.take(position) });
-                }
-            } else if Self::is_before(oldest, needed) {
-                // An earlier eviction is not done.
-                gap.pause(&self.gate);
-            } else {
-                self.wait_until_free(needed);
-                return None;
+            if self.next_lap(position) != needed {
+                break None;
             }
-        }
-    }
-
-    /// Whether position `a` comes before `b`; they are at most two laps apart.
-    const fn is_before(a: u64, b: u64) -> bool {
-        let distance = Self::wrap(b.wrapping_sub(a));
-        distance != 0 && distance < 1 << (u64::BITS - POSITION_SHIFT - 1)
+            let stamp = self.stamp(position);
+            if stamp != position + 1 {
+                if stamp != needed {
+                    // The push of the oldest item is in its gap.
+                    gap.pause(&self.gate);
+                }
+                continue;
+            }
+            let next = word.with_position(self.advance(position, 1));
+            // AcqRel: as in `pop`.
+            let claimed = self.head.compare_exchange_weak(
+                word.0,
+                next.0,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            );
+            if claimed.is_ok() {
+                let _pass = self.gate.enter();
+                // SAFETY: claimed by this CAS, and the stamp says that the item is there.
+                break Some(unsafe { self.take(position) });
+            }
+        };
+        // Release: who sees the flag gone sees the head that has moved.
+        self.tail.fetch_and(!EVICTING, Ordering::Release);
+        evicted
     }
 
     /// The slot of a claimed position may still be left by the pop of the lap before.
@@ -508,9 +503,10 @@ impl<T> Ring<T> {
                 // AcqRel: pairs with the RMW in `senders_wait`.
                 let head = Word(self.head.fetch_or(WAIT, Ordering::AcqRel));
                 // `close` drains the list under the list lock that is held: its flag is seen.
-                let tail = Word(fresh(&self.tail));
+                let tail = Word(self.tail.load(Ordering::Acquire));
                 let needed = self.advance(tail.position(), tail.reserved());
                 !tail.is_closed()
+                    && !tail.is_evicting()
                     && (tail.reserved() == MAX_RESERVED || self.next_lap(head.position()) == needed)
             }
         }

@@ -3,6 +3,7 @@
 use super::BoundedQueue;
 use super::ring::Blocked;
 use crate::error::PushError;
+use crate::wait::WakeBatch;
 use std::fmt;
 use std::mem;
 
@@ -32,13 +33,15 @@ impl<'a, T> Slot<'a, T> {
         };
         // The reservation is used.
         mem::forget(self);
-        let receivers_wait = place.write(item);
+        // One batch, so that a waker that panics keeps nobody else asleep.
+        let mut batch = WakeBatch::new();
+        if place.write(item) {
+            queue.wake_up_to(1, Blocked::Receivers, &mut batch);
+        }
         if was_exhausted && queue.ring.senders_wait() {
-            queue.wake_senders();
+            queue.wake_up_to(usize::MAX, Blocked::Senders, &mut batch);
         }
-        if receivers_wait {
-            queue.wake_one(Blocked::Receivers);
-        }
+        batch.finish();
         Ok(())
     }
 }
@@ -46,10 +49,12 @@ impl<'a, T> Slot<'a, T> {
 impl<T> Drop for Slot<'_, T> {
     fn drop(&mut self) {
         let (senders_wait, was_exhausted) = self.queue.ring.cancel_reserved();
-        match (senders_wait, was_exhausted) {
-            (true, true) => self.queue.wake_senders(),
-            (true, false) => self.queue.wake_one(Blocked::Senders),
-            (false, _) => {}
+        if senders_wait {
+            let mut batch = WakeBatch::new();
+            // Room for one; but who was refused because all slots were out may have more.
+            let count = if was_exhausted { usize::MAX } else { 1 };
+            self.queue.wake_up_to(count, Blocked::Senders, &mut batch);
+            batch.finish();
         }
     }
 }

@@ -59,14 +59,14 @@ impl<T> BoundedQueue<T> {
         wake(waker);
     }
 
-    /// Notifies the senders that wait now.
+    /// Notifies up to `count` of those who wait now, from the front.
     #[cold]
-    pub(super) fn wake_senders(&self) {
+    pub(super) fn wake_up_to(&self, count: usize, side: Blocked, batch: &mut WakeBatch) {
         let mut left = None;
-        self.senders.wake_all(|list| {
-            let left = left.get_or_insert(**list);
+        self.list(side).wake_batch(batch, |list| {
+            let left = left.get_or_insert(count.min(**list));
             *left = left.checked_sub(1)?;
-            self.pop_waiter(Blocked::Senders, list)
+            self.pop_waiter(side, list)
         });
     }
 

@@ -123,6 +123,10 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 /// A timeout that the clock cannot represent waits for ever. A future that is ready beats a
 /// timeout that has passed: it is polled at least once, and once more at the end.
 ///
+/// # Blocking
+///
+/// Parks this thread while it waits.
+///
 /// # Errors
 ///
 /// [`TimedOut`] if the future was still pending.
@@ -141,6 +145,10 @@ pub fn block_on_timeout<F: Future>(future: F, timeout: Duration) -> Result<F::Ou
 }
 
 /// [`block_on`] until `deadline`; then the future is dropped. See [`block_on_timeout`].
+///
+/// # Blocking
+///
+/// Parks this thread while it waits.
 ///
 /// # Errors
 ///

@@ -98,6 +98,11 @@ pub use self::drive::{block_on, block_on_deadline, block_on_timeout};
 pub(crate) use self::list::{Node, Place, State};
 pub(crate) use self::queue::{Locked, WaitQueue};
 
+/// Whether a node that was queued at one epoch came after another one began. Epochs wrap.
+pub(crate) const fn is_young(queued_at: usize, epoch: usize) -> bool {
+    queued_at.wrapping_sub(epoch) as isize >= 0
+}
+
 /// The answer to a poll after completion.
 #[cold]
 #[track_caller]
