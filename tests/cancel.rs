@@ -13,7 +13,7 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::{Arc, Barrier, Mutex, Once};
 use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::{Duration, Instant};
 
@@ -99,22 +99,20 @@ fn world<W: World>() -> &'static W {
 struct LockWorld {
     lock: Lock<u32>,
     held: Mutex<Option<LockGuard<'static, u32>>>,
-    began: AtomicUsize,
+    begin: Once,
 }
 
 impl LockWorld {
     /// Takes the lock once, before the first operation.
     fn begin(&'static self) -> &'static Lock<u32> {
-        if self.began.swap(1, Ordering::SeqCst) == 0 {
-            *self.held.lock().unwrap() = Some(self.lock.lock());
-        }
+        self.begin.call_once(|| *self.held.lock().unwrap() = Some(self.lock.lock()));
         &self.lock
     }
 }
 
 impl World for LockWorld {
     fn new() -> Self {
-        Self { lock: Lock::new(0), held: Mutex::default(), began: AtomicUsize::new(0) }
+        Self { lock: Lock::new(0), held: Mutex::default(), begin: Once::new() }
     }
     fn operation(&'static self) -> Operation {
         Box::pin(self.begin().lock_async())
