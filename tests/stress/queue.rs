@@ -75,7 +75,7 @@ impl Tally {
 /// How a round ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// The last producer closes.
+    /// The last producer closes when all are done.
     Last,
     /// A producer closes in the middle.
     Close,
@@ -334,15 +334,17 @@ impl Producer {
         }
     }
 
-    /// Closes the queue, if it is this producer's part.
+    /// Closes the queue, if it is this producer's part; the last of all does so in any case.
     fn close(&mut self, is_halfway: bool) {
         let hall = Arc::clone(&self.hall);
         match hall.end {
-            End::Last if !is_halfway && hall.producers.fetch_sub(1, Ordering::AcqRel) == 1 => {
-                hall.queue.close();
+            _ if !is_halfway => {
+                if hall.producers.fetch_sub(1, Ordering::AcqRel) == 1 {
+                    hall.queue.close();
+                }
             }
-            End::Close if is_halfway && self.number == 0 => hall.queue.close(),
-            End::CloseNow if is_halfway && self.number == 0 => {
+            End::Close if self.number == 0 => hall.queue.close(),
+            End::CloseNow if self.number == 0 => {
                 for item in hall.queue.close_now() {
                     item.check();
                     self.tally.drained.add(item.key);

@@ -2,7 +2,6 @@
 
 use crate::{primitives, queue};
 use std::env;
-use std::ffi::c_char;
 use std::panic;
 use std::process;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -31,12 +30,6 @@ const PATIENCE: Duration = Duration::from_secs(120);
 static SCENARIO: AtomicUsize = AtomicUsize::new(0);
 static SEED: AtomicU64 = AtomicU64::new(0);
 static ROUNDS: AtomicU64 = AtomicU64::new(0);
-
-/// Reports of ThreadSanitizer that come from what it cannot see; the file says why.
-#[unsafe(no_mangle)]
-extern "C" fn __tsan_default_suppressions() -> *const c_char {
-    concat!(include_str!("tsan-suppressions.txt"), "\0").as_ptr().cast()
-}
 
 fn number(name: &str, default: u64) -> u64 {
     match env::var(name) {
