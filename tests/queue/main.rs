@@ -2,7 +2,6 @@
 
 #![cfg(not(loom))]
 
-#[allow(unreachable_pub, reason = "each test crate has its own copy")]
 #[path = "../common/mod.rs"]
 mod common;
 

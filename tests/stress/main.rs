@@ -15,7 +15,6 @@
 //! hand over everything else through our own objects or by joining threads.
 
 #[cfg(not(loom))]
-#[allow(unreachable_pub, reason = "each test crate has its own copy")]
 #[path = "../common/mod.rs"]
 mod common;
 #[cfg(not(loom))]

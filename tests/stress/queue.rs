@@ -119,7 +119,7 @@ impl Producer {
         Item { key, text: Box::new(!key), ledger: Arc::clone(&self.hall.ledger) }
     }
 
-    /// `rejected` is `Some` if it came back.
+    /// Whether the item of `key` is in; what `back` finds in the error is that item.
     fn pushed<E>(&mut self, key: u64, result: Result<(), E>, back: fn(E) -> Option<Item>) -> bool {
         match result {
             Ok(()) => {
@@ -337,20 +337,17 @@ impl Producer {
     /// Closes the queue, if it is this producer's part; the last of all does so in any case.
     fn close(&mut self, is_halfway: bool) {
         let hall = Arc::clone(&self.hall);
-        match hall.end {
-            _ if !is_halfway => {
-                if hall.producers.fetch_sub(1, Ordering::AcqRel) == 1 {
-                    hall.queue.close();
-                }
+        if !is_halfway {
+            if hall.producers.fetch_sub(1, Ordering::AcqRel) == 1 {
+                hall.queue.close();
             }
-            End::Close if self.number == 0 => hall.queue.close(),
-            End::CloseNow if self.number == 0 => {
-                for item in hall.queue.close_now() {
-                    item.check();
-                    self.tally.drained.add(item.key);
-                }
+        } else if self.number == 0 && hall.end == End::Close {
+            hall.queue.close();
+        } else if self.number == 0 && hall.end == End::CloseNow {
+            for item in hall.queue.close_now() {
+                item.check();
+                self.tally.drained.add(item.key);
             }
-            _ => {}
         }
     }
 
@@ -428,14 +425,17 @@ impl Consumer {
                 Err(error) if error.is_closed() => return Err(Closed),
                 Err(_) => {}
             },
-            2 => match block_on_timeout(queue.pop_async(), short(&mut self.random)) {
-                Ok(item) => self.take(&item.map_err(|_| Closed)?),
-                Err(_) => {}
-            },
-            3 => match peek(&mut self.random, pin!(queue.pop_async())) {
-                Some(item) => self.take(&item.map_err(|_| Closed)?),
-                None => {}
-            },
+            2 => {
+                let popped = block_on_timeout(queue.pop_async(), short(&mut self.random));
+                if let Ok(item) = popped {
+                    self.take(&item.map_err(|_| Closed)?);
+                }
+            }
+            3 => {
+                if let Some(item) = peek(&mut self.random, pin!(queue.pop_async())) {
+                    self.take(&item.map_err(|_| Closed)?);
+                }
+            }
             4 => {
                 let count = queue.pop_many(&mut items, max).map_err(|_| Closed)?;
                 assert_eq!(count, items.len());
