@@ -134,7 +134,7 @@ fn the_limit_of_slots_does_not_stop_it() {
 /// Each item is popped, evicted or left, once; and none overtakes another of its producer.
 #[test]
 fn nothing_is_lost_doubled_or_stuck_while_others_pop_and_reserve() {
-    const EACH: usize = 4_000;
+    const EACH: usize = 1_500;
     const PRODUCERS: usize = 4;
     for capacity in [1, 2, 3] {
         let queue = BoundedQueue::new(capacity);
