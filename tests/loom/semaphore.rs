@@ -361,3 +361,21 @@ fn forget_against_acquire() {
         assert_eq!(semaphore.available(), 1);
     });
 }
+
+/// A shrinking resize meets permits that are being forgotten: what is forgotten has not been
+/// written off as well.
+///
+/// Kills: a resize in two steps.
+#[test]
+fn resize_against_forget() {
+    // Fewer than 50 executions: both decide in one section of the list lock.
+    explore("semaphore: resize against forget", || {
+        let semaphore = Arc::new(Semaphore::new(1));
+        let other = Arc::clone(&semaphore);
+        let thread = thread::spawn(move || other.resize(0));
+        semaphore.forget_available(1);
+        thread.join().unwrap();
+        semaphore.release(1);
+        assert_eq!(semaphore.available(), 1);
+    });
+}

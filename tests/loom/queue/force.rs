@@ -197,3 +197,46 @@ fn force_push_meets_sleeping_sender() {
         ledger.settle(queue, out);
     });
 }
+
+/// A pop takes what is to be replaced, and the slot that was held takes the place that this frees,
+/// before the replacement looks again. Killed: an eviction that waits for that place to be free,
+/// though it is not its own.
+#[test]
+fn force_push_meets_pop_and_a_slot() {
+    explore_ring("queue: force_push meets a pop and a slot", || {
+        let ledger = Ledger::default();
+        let queue = ledger.queue(2, 1);
+        let slot = queue.queue.try_reserve().unwrap();
+        let [first, second] = [Arc::clone(&queue), Arc::clone(&queue)];
+        let item = ledger.item(1);
+        let forcing = thread::spawn(move || force(first.go(), item));
+        let popping = thread::spawn(move || second.go().try_pop().ok().map(|item| item.id));
+        queue.go();
+        assert!(slot.push(ledger.item(2)).is_ok());
+        let mut out: Vec<_> = forcing.join().unwrap().into_iter().collect();
+        out.extend(popping.join().unwrap());
+        ledger.settle(queue, out);
+    });
+}
+
+/// A slot is given back while a replacement has one claim too many: the sender that is woken for its
+/// room finds it, for the queue is not full.
+///
+/// Killed: a queue that counts as full during a replacement.
+#[test]
+fn force_push_meets_dropped_slot_and_sender() {
+    explore_ring("queue: force_push meets a dropped slot and a sender", || {
+        let queue = Arc::new(BoundedQueue::new(2));
+        queue.try_push(0).unwrap();
+        let slot = queue.try_reserve().unwrap();
+        let [first, second] = [Arc::clone(&queue), Arc::clone(&queue)];
+        let forcing = thread::spawn(move || usize::from(first.force_push(1).unwrap().is_some()));
+        let sending = thread::spawn(move || block_on(second.push_async(2)).unwrap());
+        drop(slot);
+        let evicted = forcing.join().unwrap();
+        // Of three items and two places: either one was evicted, or the sender waits for this pop.
+        let popped = usize::from(evicted == 0 && queue.try_pop().is_ok());
+        sending.join().unwrap();
+        assert_eq!(evicted + popped + queue.try_iter().count(), 3);
+    });
+}
