@@ -151,6 +151,7 @@ fn cancel_while_locking_passes_on() {
             other.1.notify_one();
             drop(guard);
         });
+        thread::yield_now();
         // Ready: the notification is used. Then it is ours to tell the next.
         if let Poll::Ready(guard) = poll_once(first.as_mut()) {
             drop(guard);

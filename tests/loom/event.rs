@@ -121,7 +121,8 @@ fn late_arrival_stays() {
 /// The same in the other face: a thread sees the flag before the one early waiter is out of the
 /// list, clears it, and waits until it loses patience.
 ///
-/// Kills: the flag set before the epoch.
+/// Kills: the flag set before the epoch. Few executions: two threads, one of which has a single
+/// section to run.
 #[test]
 fn late_thread_stays() {
     explore("event: late thread stays", || {

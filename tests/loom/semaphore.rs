@@ -161,7 +161,7 @@ fn served_in_order() {
 
 /// One release serves a thread and a task that are both waiting, or on their way.
 ///
-/// Kills: a grant that stops after the first; a queue flag that is cleared with a waiter left.
+/// Kills: a grant that stops after the first.
 #[test]
 fn one_release_serves_two() {
     explore("semaphore: one release serves two", || {
@@ -177,19 +177,22 @@ fn one_release_serves_two() {
     });
 }
 
-/// Two releases serve two waiters: the second one finds the queue flag that the first left.
+/// Two releases serve a task and a thread that wait: the second one finds the queue flag that the
+/// first has left.
 ///
 /// Kills: a queue flag that is cleared with a waiter left.
 #[test]
 fn two_releases_serve_two() {
     explore("semaphore: two releases serve two", || {
         let semaphore = Arc::new(Semaphore::new(0));
+        let mut task = Box::pin(semaphore.acquire_async());
+        assert!(poll_once(task.as_mut()).is_pending());
         let other = Arc::clone(&semaphore);
         let waiter = thread::spawn(move || other.acquire().forget());
         let other = Arc::clone(&semaphore);
         let giver = thread::spawn(move || other.release(1));
         semaphore.release(1);
-        block_on(semaphore.acquire_async()).forget();
+        block_on(task.as_mut()).forget();
         waiter.join().unwrap();
         giver.join().unwrap();
         assert_eq!((semaphore.available(), semaphore.waiting()), (0, 0));
@@ -221,7 +224,7 @@ fn cancelled_head_lets_through() {
 /// The first waiter leaves while a permit comes that would have served it; the one behind takes
 /// its part, and the rest stays.
 ///
-/// Kills: a granted permit that is not returned; a cancel that does not look at the next.
+/// Kills: a granted permit that is not returned.
 #[test]
 fn head_cancelled_against_release() {
     explore("semaphore: head cancelled against release", || {
