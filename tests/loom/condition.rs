@@ -18,7 +18,7 @@ fn shared() -> Shared {
 
 /// A thread looks, and waits; another changes what it looked at, and notifies after the unlock.
 ///
-/// Kills: a wait that releases the lock before it registers; a notification without a wake-up.
+/// Kills: a wait that releases the lock before it registers.
 #[test]
 fn notify_against_register() {
     explore("condition: notify against register", || {

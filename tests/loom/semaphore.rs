@@ -12,7 +12,7 @@ const SOON: Duration = Duration::from_secs(1);
 
 /// One permit among two threads and a task: what one did with it, the next one sees.
 ///
-/// Kills: weaker orderings of acquiring, queueing, granting and returning; a waiter that queues at
+/// Kills: weaker orderings of acquiring, queueing and returning; a waiter that queues at
 /// permits that came between the look and the queue.
 #[test]
 fn exclusion() {
