@@ -134,10 +134,12 @@ fn force_push_meets_close() {
         let (Ok(Some(back)) | Err(PushError(back))) = queue.go().force_push(ledger.item(1)) else {
             panic!("the queue was full");
         };
-        let out = vec![back.id];
+        let mut out = vec![back.id];
         drop(back);
         thread.join().unwrap();
         assert_eq!(queue.queue.len(), 1);
+        let late = queue.go().force_push(ledger.item(2)).err().unwrap().into_inner().id;
+        out.push(late);
         ledger.settle(queue, out);
     });
 }
@@ -157,6 +159,52 @@ fn force_push_meets_close_now() {
             Err(PushError(item)) => vec![item.id],
         };
         out.extend(thread.join().unwrap());
+        assert!(queue.queue.is_empty());
+        ledger.settle(queue, out);
+    });
+}
+
+/// Beside a slot, the oldest is popped before it is evicted, and a push takes the room: the
+/// replacement has its own place and does not wait for that one. Killed: an eviction that waits for
+/// a slot which others may fill.
+#[test]
+fn force_push_beside_a_slot_meets_pops_and_push() {
+    explore_ring("queue: force_push beside a slot meets pops and push", || {
+        let ledger = Ledger::default();
+        let queue = ledger.queue(3, 2);
+        let slot = queue.queue.try_reserve().ok().unwrap();
+        let other = Arc::clone(&queue);
+        let (mine, theirs) = (ledger.item(2), ledger.item(3));
+        let thread = thread::spawn(move || {
+            let mut out = vec![other.go().try_pop().ok().unwrap().id];
+            out.extend(other.queue.try_pop().ok().map(|item| item.id));
+            let pushed = other.queue.try_push(theirs).is_ok();
+            out.extend((!pushed).then_some(3));
+            out
+        });
+        let mut out = Vec::from_iter(force(queue.go(), mine));
+        out.extend(thread.join().unwrap());
+        drop(slot);
+        ledger.settle(queue, out);
+    });
+}
+
+/// Beside a slot, a push writes to the place that the replacement was to free, while the pop that
+/// has been faster still reads it. Killed: a push beside a slot that looks only at the stamp of the
+/// room that it takes, not of the place where it writes.
+#[test]
+fn force_push_beside_a_slot_meets_pop() {
+    explore_ring("queue: force_push beside a slot meets pop", || {
+        let ledger = Ledger::default();
+        let queue = ledger.queue(3, 2);
+        let slot = queue.queue.try_reserve().ok().unwrap();
+        let other = Arc::clone(&queue);
+        let thread = thread::spawn(move || other.go().try_pop().ok().unwrap().id);
+        let mut out = Vec::from_iter(force(queue.go(), ledger.item(2)));
+        out.push(queue.go().try_pop().ok().unwrap().id);
+        assert!(queue.go().try_push(ledger.item(3)).is_ok());
+        out.push(thread.join().unwrap());
+        drop(slot);
         ledger.settle(queue, out);
     });
 }

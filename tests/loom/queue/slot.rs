@@ -34,8 +34,8 @@ fn slot_meets_push() {
     }
 }
 
-/// A slot is filled at a place that a pop has left, but that another push has looked at. Killed: a
-/// filled slot that does not look at the stamp of its place.
+/// A slot is filled at a place that a pop has left and another push has looked at. Killed: claims
+/// that are Relaxed, with a filled slot that does not look at the stamp of its place.
 #[test]
 fn slot_meets_push_and_pop() {
     explore_ring("queue: slot meets push and pop", || {
@@ -133,6 +133,7 @@ fn slot_meets_close() {
         let back = thread.join().unwrap();
         assert_ne!(out.is_empty(), back.is_none());
         out.extend(back);
+        assert!(!queue.queue.is_full(), "the room came back");
         ledger.settle(queue, out);
     });
 }
@@ -152,6 +153,7 @@ fn slot_meets_close_now() {
         });
         let mut out: Vec<_> = queue.go().close_now().map(|item| item.id).collect();
         out.extend(thread.join().unwrap());
+        assert!(queue.queue.is_empty());
         ledger.settle(queue, out);
     });
 }

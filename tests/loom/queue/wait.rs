@@ -79,60 +79,81 @@ fn changed_waker_meets_pop() {
     });
 }
 
-/// A queued receiver is polled for another reason, gets an item, and stays where it is; the next
-/// item must wake the other receiver (crossfire#22). Killed: a node that is not withdrawn on
-/// success.
+/// A queued receiver is polled for another reason and gets the item for which the one before it was
+/// woken; the next item must wake the next sleeper, not the one that is done (crossfire#22).
+/// Killed: a node that is not withdrawn on success.
 #[test]
 fn receiver_that_succeeds_while_queued() {
     explore_ring("queue: a queued receiver succeeds", || {
         let ledger = Ledger::default();
         let queue = ledger.queue(2, 0);
-        let other = Arc::clone(&queue);
-        let items = [ledger.item(0), ledger.item(1)];
-        let mut pop = Box::pin(queue.queue.pop_async());
-        assert!(poll_once(pop.as_mut()).is_pending());
-        let thread = thread::spawn(move || {
-            for item in items {
-                assert!(other.go().try_push(item).is_ok());
-            }
-        });
-        queue.go();
-        let mut out = Vec::new();
-        if let Poll::Ready(item) = poll_once(pop.as_mut()) {
-            out.push(item.unwrap().id);
-            out.push(queue.go().pop().unwrap().id);
+        let mut pops = [0, 1].map(|_| Box::pin(queue.queue.pop_async()));
+        for pop in &mut pops {
+            assert!(poll_once(pop.as_mut()).is_pending());
         }
+        assert!(queue.queue.try_push(ledger.item(0)).is_ok());
+        let other = Arc::clone(&queue);
+        let item = ledger.item(1);
+        let thread = thread::spawn(move || assert!(other.go().try_push(item).is_ok()));
+        queue.go();
+        let Poll::Ready(Ok(first)) = poll_once(pops[1].as_mut()) else {
+            panic!("there was an item");
+        };
+        let out = vec![first.id, queue.go().pop().unwrap().id];
         thread.join().unwrap();
-        drop(pop);
+        drop((first, pops));
         ledger.settle(queue, out);
     });
 }
 
-/// A queued sender is polled for another reason, gets room, and stays where it is; the next room
-/// must wake the other sender. Killed: as for the receiver.
+/// A queued sender is polled for another reason and gets the room for which the one before it was
+/// woken; the next room must wake the next sleeper. Killed: as for the receiver.
 #[test]
 fn sender_that_succeeds_while_queued() {
     explore_ring("queue: a queued sender succeeds", || {
         let ledger = Ledger::default();
         let queue = ledger.queue(2, 2);
+        let mut pushes = [2, 3].map(|id| Box::pin(queue.queue.push_async(ledger.item(id))));
+        for push in &mut pushes {
+            assert!(poll_once(push.as_mut()).is_pending());
+        }
+        let mut out = vec![queue.queue.try_pop().ok().unwrap().id];
         let other = Arc::clone(&queue);
-        let mut push = Box::pin(queue.queue.push_async(ledger.item(2)));
-        assert!(poll_once(push.as_mut()).is_pending());
-        let last = ledger.item(3);
-        let thread = thread::spawn(move || [0, 1].map(|_| other.go().try_pop().ok().unwrap().id));
+        let thread = thread::spawn(move || other.go().try_pop().ok().unwrap().id);
         queue.go();
-        let pushed = poll_once(push.as_mut());
-        if let Poll::Ready(result) = &pushed {
-            assert!(result.is_ok());
-            assert!(queue.go().push(last).is_ok());
-        } else {
-            drop(last);
+        assert!(matches!(poll_once(pushes[1].as_mut()), Poll::Ready(Ok(()))));
+        assert!(queue.go().push(ledger.item(4)).is_ok());
+        out.push(thread.join().unwrap());
+        // The first one's item is dropped with it.
+        drop(pushes);
+        out.push(2);
+        ledger.settle(queue, out);
+    });
+}
+
+/// A receiver that is about to sleep finds an item, while another sleeps: the flag of that one
+/// stays. Killed: whoever may not sleep takes the flag back.
+#[test]
+fn late_receiver_beside_a_sleeper() {
+    explore_ring("queue: a late receiver beside a sleeper", || {
+        let ledger = Ledger::default();
+        let queue = ledger.queue(2, 0);
+        let mut pops = [0, 1].map(|_| Box::pin(queue.queue.pop_async()));
+        for pop in &mut pops {
+            assert!(poll_once(pop.as_mut()).is_pending());
         }
-        let mut out = thread.join().unwrap().to_vec();
-        if pushed.is_pending() {
-            out.extend([2, 3]);
+        let other = Arc::clone(&queue);
+        let thread =
+            thread::spawn(move || match poll_once(Box::pin(other.go().pop_async()).as_mut()) {
+                Poll::Ready(item) => Some(item.unwrap().id),
+                Poll::Pending => None,
+            });
+        for id in [0, 1] {
+            assert!(queue.go().try_push(ledger.item(id)).is_ok());
         }
-        drop(push);
+        let out = Vec::from_iter(thread.join().unwrap());
+        assert_eq!(queue.queue.waiting(), 0, "each push woke one of the two");
+        drop(pops);
         ledger.settle(queue, out);
     });
 }
