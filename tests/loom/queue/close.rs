@@ -111,8 +111,9 @@ fn close_meets_pop() {
     }
 }
 
-/// What was done before the close is seen by whoever fails because of it. Killed: a `tail` that is
-/// read without Acquire, by a push or by a pop.
+/// What was done before the close is seen by whoever fails because of it. Few executions, for each
+/// thread takes a step or two on one word. Killed: a `tail` that is read without Acquire, by a push
+/// or by a pop; a close that is Relaxed.
 #[test]
 fn closed_publishes() {
     for push in [true, false] {

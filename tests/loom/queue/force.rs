@@ -122,7 +122,8 @@ fn force_push_meets_slot() {
     }
 }
 
-/// The oldest is replaced while the queue is closed. Killed: a replacement that ignores `CLOSED`, or
+/// The oldest is replaced while the queue is closed. Few executions, for a close is one step.
+/// Killed: a replacement that ignores `CLOSED`, or
 /// evicts before it has a place.
 #[test]
 fn force_push_meets_close() {
