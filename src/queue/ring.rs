@@ -555,7 +555,6 @@ impl<T> Ring<T> {
         let mut items = Vec::new();
         let tail = Word(fresh(&self.tail));
         let mut word = Word(fresh(&self.head));
-        let mut pass = self.gate.enter();
         loop {
             // Before the claim: an allocation may fail.
             items.reserve(self.distance(word.position(), tail.position()));
@@ -573,14 +572,10 @@ impl<T> Ring<T> {
         let mut position = word.position();
         let mut gap = GapWait::new();
         while position != tail.position() {
-            if self.stamp(position) != position + 1 {
-                // The push may wait for a slot that has been freed here: leave the gap.
-                drop(pass);
-                while self.stamp(position) != position + 1 {
-                    gap.pause(&self.gate);
-                }
-                pass = self.gate.enter();
+            while self.stamp(position) != position + 1 {
+                gap.pause(&self.gate);
             }
+            let _pass = self.gate.enter();
             // SAFETY: claimed by the CAS above, and the stamp says that the item is there.
             items.push(unsafe { self.take(position) });
             position = self.advance(position, 1);

@@ -123,8 +123,7 @@ fn force_push_meets_slot() {
 }
 
 /// The oldest is replaced while the queue is closed. Few executions, for a close is one step.
-/// Killed: a replacement that ignores `CLOSED`, or
-/// evicts before it has a place.
+/// Killed: a replacement that ignores `CLOSED`, or evicts before it has a place.
 #[test]
 fn force_push_meets_close() {
     explore_ring("queue: force_push meets close", || {
