@@ -101,8 +101,8 @@ fn empty_is_true() {
     });
 }
 
-/// Two senders and the room for one: one of them gets it. Killed: a claim that does not look at the
-/// stamp.
+/// Two senders and the room for one: one of them gets it. Few executions, for nobody sleeps. Killed:
+/// a claim that does not look at the stamp.
 #[test]
 fn two_senders_one_room() {
     for capacity in [1, 2] {
