@@ -7,7 +7,6 @@ mod common;
 use bifrons::{Lock, LockGuard, MappedLockGuard, OwnedLockGuard, block_on};
 use common::{Counter, Face, LONG, eventually, lasts, let_pass, panics, poll_once};
 use futures::future::FusedFuture;
-use std::collections::VecDeque;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -3,6 +3,7 @@
 use super::{Flag, explore, poll_once};
 use bifrons::{Lock, LockGuard, OwnedLockGuard, block_on};
 use loom::thread;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -354,9 +355,31 @@ fn bar_is_lifted() {
         let other = Arc::clone(&lock);
         let impatient = thread::spawn(move || drop(other.lock_timeout(SOON)));
         let other = Arc::clone(&lock);
-        let newcomer = thread::spawn(move || *other.lock() += 1);
+        // In the async face, which has no patience to lose: fewer states.
+        let newcomer = thread::spawn(move || *block_on(other.lock_async()) += 1);
         drop(guard);
         newcomer.join().unwrap();
+        impatient.join().unwrap();
+        assert_eq!(*lock.try_lock().expect("neither held nor barred"), 1);
+    });
+}
+
+/// A thread bars between the look and the RMW of an unlock, behind a future that was woken and is
+/// not polled: the unlock has to wake the thread, though somebody is on the way.
+///
+/// Kills: an unlock that looks for the bar before its RMW only.
+#[test]
+fn barred_lock_does_not_stall() {
+    explore("lock: barred lock does not stall", || {
+        let lock = Arc::new(Lock::new(0));
+        let guard = lock.try_lock().unwrap();
+        let mut woken = pin!(lock.lock_async());
+        assert!(poll_once(woken.as_mut()).is_pending());
+        drop(guard);
+        let guard = lock.try_lock().unwrap();
+        let other = Arc::clone(&lock);
+        let impatient = thread::spawn(move || *other.lock() += 1);
+        drop(guard);
         impatient.join().unwrap();
         assert_eq!(*lock.try_lock().expect("neither held nor barred"), 1);
     });
