@@ -33,238 +33,260 @@ impl fmt::Display for ReleaseError {
 
 impl Error for ReleaseError {}
 
-/// The queue is closed, and this is the item that was not pushed.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PushError<T>(pub T);
+/// The three errors of a rejected item, and the three of an item that did not come.
+macro_rules! errors {
+    (
+        $thing:literal, $item:literal, $did:literal;
+        $into:ident, $try_into:ident, $into_timeout:ident;
+        $from:ident, $try_from:ident, $from_timeout:ident;
+        closed: $into_closed:expr, full: $into_full:expr, timed out: $into_timed_out:expr;
+        closed: $from_closed:expr, empty: $from_empty:expr, timed out: $from_timed_out:expr;
+    ) => {
+        #[doc = concat!("The ", $thing, " is closed, and this is the ", $item, " that was not ", $did, ".")]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+        pub struct $into<T>(pub T);
 
-/// Why an item was not pushed at once.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TryPushError<T> {
-    /// There is no room now.
-    Full(T),
-    /// The queue is closed for ever.
-    Closed(T),
-}
-
-/// Why an item was not pushed in time.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PushTimeoutError<T> {
-    /// There was no room in time.
-    TimedOut(T),
-    /// The queue is closed for ever.
-    Closed(T),
-}
-
-/// The queue is closed and drained.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct PopError;
-
-/// Why no item was popped at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TryPopError {
-    /// There is no item now.
-    Empty,
-    /// The queue is closed and drained.
-    Closed,
-}
-
-/// Why no item was popped in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PopTimeoutError {
-    /// There was no item in time.
-    TimedOut,
-    /// The queue is closed and drained.
-    Closed,
-}
-
-const PUSH_CLOSED: &str = "the queue is closed: the item was not pushed and is in the error";
-const PUSH_FULL: &str = "the queue is full: the item was not pushed and is in the error; \
-                         wait with `push`, or replace the oldest with `force_push`";
-const PUSH_TIMED_OUT: &str =
-    "timed out: the queue stayed full; the item was not pushed and is in the error";
-const POP_CLOSED: &str = "the queue is closed and drained: no item will ever come";
-const POP_EMPTY: &str = "the queue is empty: wait with `pop`, or try again later";
-const POP_TIMED_OUT: &str = "timed out: the queue stayed empty; try again or give up";
-
-impl<T> PushError<T> {
-    /// The rejected item.
-    pub fn into_inner(self) -> T {
-        self.0
-    }
-}
-
-impl<T> TryPushError<T> {
-    /// The rejected item.
-    pub fn into_inner(self) -> T {
-        match self {
-            Self::Full(item) | Self::Closed(item) => item,
+        #[doc = concat!("Why the ", $item, " was not ", $did, " at once.")]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $try_into<T> {
+            /// There is no room now.
+            Full(T),
+            #[doc = concat!("The ", $thing, " is closed for ever.")]
+            Closed(T),
         }
-    }
 
-    /// Whether the queue was full, and may have room later.
-    pub fn is_full(&self) -> bool {
-        matches!(self, Self::Full(_))
-    }
-
-    /// Whether the queue is closed for ever.
-    pub fn is_closed(&self) -> bool {
-        matches!(self, Self::Closed(_))
-    }
-}
-
-impl<T> PushTimeoutError<T> {
-    /// The rejected item.
-    pub fn into_inner(self) -> T {
-        match self {
-            Self::TimedOut(item) | Self::Closed(item) => item,
+        #[doc = concat!("Why the ", $item, " was not ", $did, " in time.")]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $into_timeout<T> {
+            /// There was no room in time.
+            TimedOut(T),
+            #[doc = concat!("The ", $thing, " is closed for ever.")]
+            Closed(T),
         }
-    }
 
-    /// Whether the time ran out.
-    pub fn is_timed_out(&self) -> bool {
-        matches!(self, Self::TimedOut(_))
-    }
+        #[doc = concat!("The ", $thing, " is closed and drained.")]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub struct $from;
 
-    /// Whether the queue is closed for ever.
-    pub fn is_closed(&self) -> bool {
-        matches!(self, Self::Closed(_))
-    }
+        #[doc = concat!("Why there was no ", $item, " at once.")]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $try_from {
+            #[doc = concat!("There is no ", $item, " now.")]
+            Empty,
+            #[doc = concat!("The ", $thing, " is closed and drained.")]
+            Closed,
+        }
+
+        #[doc = concat!("Why there was no ", $item, " in time.")]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $from_timeout {
+            #[doc = concat!("There was no ", $item, " in time.")]
+            TimedOut,
+            #[doc = concat!("The ", $thing, " is closed and drained.")]
+            Closed,
+        }
+
+        impl<T> $into<T> {
+            #[doc = concat!("The rejected ", $item, ".")]
+            pub fn into_inner(self) -> T {
+                self.0
+            }
+        }
+
+        impl<T> $try_into<T> {
+            #[doc = concat!("The rejected ", $item, ".")]
+            pub fn into_inner(self) -> T {
+                match self {
+                    Self::Full(item) | Self::Closed(item) => item,
+                }
+            }
+
+            /// Whether there was no room, and may be later.
+            pub fn is_full(&self) -> bool {
+                matches!(self, Self::Full(_))
+            }
+
+            #[doc = concat!("Whether the ", $thing, " is closed for ever.")]
+            pub fn is_closed(&self) -> bool {
+                matches!(self, Self::Closed(_))
+            }
+        }
+
+        impl<T> $into_timeout<T> {
+            #[doc = concat!("The rejected ", $item, ".")]
+            pub fn into_inner(self) -> T {
+                match self {
+                    Self::TimedOut(item) | Self::Closed(item) => item,
+                }
+            }
+
+            /// Whether the time ran out.
+            pub fn is_timed_out(&self) -> bool {
+                matches!(self, Self::TimedOut(_))
+            }
+
+            #[doc = concat!("Whether the ", $thing, " is closed for ever.")]
+            pub fn is_closed(&self) -> bool {
+                matches!(self, Self::Closed(_))
+            }
+        }
+
+        impl $try_from {
+            #[doc = concat!("Whether there was no ", $item, ", and may be later.")]
+            pub fn is_empty(&self) -> bool {
+                matches!(self, Self::Empty)
+            }
+
+            #[doc = concat!("Whether the ", $thing, " is closed and drained.")]
+            pub fn is_closed(&self) -> bool {
+                matches!(self, Self::Closed)
+            }
+        }
+
+        impl $from_timeout {
+            /// Whether the time ran out.
+            pub fn is_timed_out(&self) -> bool {
+                matches!(self, Self::TimedOut)
+            }
+
+            #[doc = concat!("Whether the ", $thing, " is closed and drained.")]
+            pub fn is_closed(&self) -> bool {
+                matches!(self, Self::Closed)
+            }
+        }
+
+        impl<T> fmt::Debug for $into<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($into), "(..)"))
+            }
+        }
+
+        impl<T> fmt::Debug for $try_into<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    Self::Full(_) => "Full(..)",
+                    Self::Closed(_) => "Closed(..)",
+                })
+            }
+        }
+
+        impl<T> fmt::Debug for $into_timeout<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    Self::TimedOut(_) => "TimedOut(..)",
+                    Self::Closed(_) => "Closed(..)",
+                })
+            }
+        }
+
+        impl<T> fmt::Display for $into<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str($into_closed)
+            }
+        }
+
+        impl<T> fmt::Display for $try_into<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    Self::Full(_) => $into_full,
+                    Self::Closed(_) => $into_closed,
+                })
+            }
+        }
+
+        impl<T> fmt::Display for $into_timeout<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    Self::TimedOut(_) => $into_timed_out,
+                    Self::Closed(_) => $into_closed,
+                })
+            }
+        }
+
+        impl fmt::Display for $from {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str($from_closed)
+            }
+        }
+
+        impl fmt::Display for $try_from {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    Self::Empty => $from_empty,
+                    Self::Closed => $from_closed,
+                })
+            }
+        }
+
+        impl fmt::Display for $from_timeout {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    Self::TimedOut => $from_timed_out,
+                    Self::Closed => $from_closed,
+                })
+            }
+        }
+
+        impl<T> Error for $into<T> {}
+        impl<T> Error for $try_into<T> {}
+        impl<T> Error for $into_timeout<T> {}
+        impl Error for $from {}
+        impl Error for $try_from {}
+        impl Error for $from_timeout {}
+
+        impl<T> From<$into<T>> for $try_into<T> {
+            fn from($into(item): $into<T>) -> Self {
+                Self::Closed(item)
+            }
+        }
+
+        impl<T> From<$into<T>> for $into_timeout<T> {
+            fn from($into(item): $into<T>) -> Self {
+                Self::Closed(item)
+            }
+        }
+
+        impl From<$from> for $try_from {
+            fn from(_: $from) -> Self {
+                Self::Closed
+            }
+        }
+
+        impl From<$from> for $from_timeout {
+            fn from(_: $from) -> Self {
+                Self::Closed
+            }
+        }
+
+        impl From<TimedOut> for $from_timeout {
+            fn from(_: TimedOut) -> Self {
+                Self::TimedOut
+            }
+        }
+    };
 }
 
-impl TryPopError {
-    /// Whether the queue was empty, and may have an item later.
-    pub fn is_empty(&self) -> bool {
-        matches!(self, Self::Empty)
-    }
-
-    /// Whether the queue is closed and drained.
-    pub fn is_closed(&self) -> bool {
-        matches!(self, Self::Closed)
-    }
+errors! {
+    "queue", "item", "pushed";
+    PushError, TryPushError, PushTimeoutError;
+    PopError, TryPopError, PopTimeoutError;
+    closed: "the queue is closed: the item was not pushed and is in the error",
+    full: "the queue is full: the item was not pushed and is in the error; \
+           wait with `push`, or replace the oldest with `force_push`",
+    timed out: "timed out: the queue stayed full; the item was not pushed and is in the error";
+    closed: "the queue is closed and drained: no item will ever come",
+    empty: "the queue is empty: wait with `pop`, or try again later",
+    timed out: "timed out: the queue stayed empty; try again or give up";
 }
 
-impl PopTimeoutError {
-    /// Whether the time ran out.
-    pub fn is_timed_out(&self) -> bool {
-        matches!(self, Self::TimedOut)
-    }
-
-    /// Whether the queue is closed and drained.
-    pub fn is_closed(&self) -> bool {
-        matches!(self, Self::Closed)
-    }
-}
-
-impl<T> fmt::Debug for PushError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PushError(..)")
-    }
-}
-
-impl<T> fmt::Display for PushError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(PUSH_CLOSED)
-    }
-}
-
-impl<T> Error for PushError<T> {}
-
-impl<T> fmt::Debug for TryPushError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Full(_) => "Full(..)",
-            Self::Closed(_) => "Closed(..)",
-        })
-    }
-}
-
-impl<T> fmt::Display for TryPushError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Full(_) => PUSH_FULL,
-            Self::Closed(_) => PUSH_CLOSED,
-        })
-    }
-}
-
-impl<T> Error for TryPushError<T> {}
-
-impl<T> fmt::Debug for PushTimeoutError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TimedOut(_) => "TimedOut(..)",
-            Self::Closed(_) => "Closed(..)",
-        })
-    }
-}
-
-impl<T> fmt::Display for PushTimeoutError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TimedOut(_) => PUSH_TIMED_OUT,
-            Self::Closed(_) => PUSH_CLOSED,
-        })
-    }
-}
-
-impl<T> Error for PushTimeoutError<T> {}
-
-impl fmt::Display for PopError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(POP_CLOSED)
-    }
-}
-
-impl Error for PopError {}
-
-impl fmt::Display for TryPopError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Empty => POP_EMPTY,
-            Self::Closed => POP_CLOSED,
-        })
-    }
-}
-
-impl Error for TryPopError {}
-
-impl fmt::Display for PopTimeoutError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TimedOut => POP_TIMED_OUT,
-            Self::Closed => POP_CLOSED,
-        })
-    }
-}
-
-impl Error for PopTimeoutError {}
-
-impl<T> From<PushError<T>> for TryPushError<T> {
-    fn from(PushError(item): PushError<T>) -> Self {
-        Self::Closed(item)
-    }
-}
-
-impl<T> From<PushError<T>> for PushTimeoutError<T> {
-    fn from(PushError(item): PushError<T>) -> Self {
-        Self::Closed(item)
-    }
-}
-
-impl From<PopError> for TryPopError {
-    fn from(_: PopError) -> Self {
-        Self::Closed
-    }
-}
-
-impl From<PopError> for PopTimeoutError {
-    fn from(_: PopError) -> Self {
-        Self::Closed
-    }
-}
-
-impl From<TimedOut> for PopTimeoutError {
-    fn from(_: TimedOut) -> Self {
-        Self::TimedOut
-    }
+errors! {
+    "pipe", "message", "sent";
+    SendError, TrySendError, SendTimeoutError;
+    RecvError, TryRecvError, RecvTimeoutError;
+    closed: "the pipe is closed: the message was not sent and is in the error",
+    full: "the pipe is full: the message was not sent and is in the error; wait with `send`",
+    timed out: "timed out: the pipe stayed full; the message was not sent and is in the error";
+    closed: "the pipe is closed and drained: no message will ever come",
+    empty: "the pipe is empty: wait with `recv`, or try again later",
+    timed out: "timed out: the pipe stayed empty; try again or give up";
 }

@@ -89,21 +89,29 @@ mod condition;
 pub mod error;
 mod event;
 mod lock;
+pub mod pipe;
 mod queue;
+mod reentrant;
 mod semaphore;
 mod sys;
 mod wait;
 
-pub use condition::{Condition, ConditionFuture, ConditionGuard, ConditionWhileFuture};
+pub use condition::{
+    AsyncConditionGuard, Condition, ConditionFuture, ConditionGuard, ConditionWhileFuture,
+};
 pub use error::{
-    PopError, PopTimeoutError, PushError, PushTimeoutError, ReleaseError, TimedOut, TryPopError,
-    TryPushError,
+    PopError, PopTimeoutError, PushError, PushTimeoutError, RecvError, RecvTimeoutError,
+    ReleaseError, SendError, SendTimeoutError, TimedOut, TryPopError, TryPushError, TryRecvError,
+    TrySendError,
 };
 pub use event::{Event, EventFuture};
 pub use lock::{Lock, LockFuture, LockGuard, MappedLockGuard, OwnedLockFuture, OwnedLockGuard};
 pub use queue::{
     BoundedQueue, Drain, Iter, PopFuture, PopManyFuture, PopStream, PushFuture, PushManyFuture,
     PushSink, ReserveFuture, Slot, TryIter,
+};
+pub use reentrant::{
+    Owner, OwnerGuard, OwnerScope, ReentrantLock, ReentrantLockFuture, ReentrantLockGuard,
 };
 pub use semaphore::{AcquireFuture, OwnedAcquireFuture, OwnedPermit, Permit, Semaphore};
 pub use wait::{block_on, block_on_deadline, block_on_timeout};

@@ -2,17 +2,26 @@
 //! it again.
 
 use crate::lock::{Lock, LockFuture, LockGuard, OwnedLockFuture, OwnedLockGuard};
+use crate::reentrant::{OwnerGuard, ReentrantLockFuture, ReentrantLockGuard, Suspended};
 use crate::sys::Arc;
+use sealed::{Relock, RelockAsync, Token};
 
-/// A guard that can be given to a [`Condition`](crate::Condition): [`LockGuard`] and
-/// [`OwnedLockGuard`]. Sealed.
+/// A guard that can be given to a [`Condition`](crate::Condition): [`LockGuard`],
+/// [`OwnedLockGuard`], [`ReentrantLockGuard`] and [`OwnerGuard`]. Sealed.
 pub trait ConditionGuard: sealed::Guard {
-    /// What a predicate of `wait_while` sees.
+    /// What a predicate of `wait_while` sees: the value, or for the guards of a reentrant lock the
+    /// guard itself, which gives no more than a shared reference.
     type View: ?Sized;
 
     #[doc(hidden)]
-    fn view(&mut self, _: sealed::Token) -> &mut Self::View;
+    fn view(&mut self, _: Token) -> &mut Self::View;
 }
+
+/// A [`ConditionGuard`] whose lock a task can take again: all but [`ReentrantLockGuard`], whose
+/// owner is a thread. Sealed.
+pub trait AsyncConditionGuard: ConditionGuard<Lock: RelockAsync<Guard = Self>> {}
+
+impl<G: ConditionGuard<Lock: RelockAsync<Guard = Self>>> AsyncConditionGuard for G {}
 
 pub(super) mod sealed {
     /// Keeps users from calling the hidden methods.
@@ -20,32 +29,47 @@ pub(super) mod sealed {
     pub struct Token(pub(in crate::condition) ());
 
     pub trait Guard: Sized {
-        /// The lock behind the guard, able to be locked again in the same face.
+        /// The lock that the guard has let go of.
         type Lock: Relock<Guard = Self>;
-
-        fn lock(&self) -> Self::Lock;
 
         /// Tells one lock from another.
         fn address(&self) -> usize;
+
+        /// Gives up the guard, and with it all others of a reentrant owner. The lock itself is
+        /// held until [`Relock::unlock`]. `Err`: another thread of the owner has done so.
+        fn suspend(self) -> Result<Self::Lock, Self>;
+
+        /// The same for the async face: `Err` also if the owner has other guards, which a
+        /// cancelled wait would leave without the lock.
+        fn suspend_outermost(self) -> Result<Self::Lock, Self> {
+            self.suspend()
+        }
     }
 
     pub trait Relock {
         type Guard;
-        type Future: Future<Output = Self::Guard>;
+
+        fn unlock(&self);
+
+        /// Other guards of the owner believe that the lock is held.
+        fn is_nested(&self) -> bool {
+            false
+        }
 
         fn relock(self) -> Self::Guard;
+    }
+
+    pub trait RelockAsync: Relock {
+        type Future: Future<Output = Self::Guard>;
+
         fn relock_async(self) -> Self::Future;
     }
-}
-
-fn address_of<T: ?Sized>(lock: &Lock<T>) -> usize {
-    std::ptr::from_ref(lock).addr()
 }
 
 impl<T: ?Sized> ConditionGuard for LockGuard<'_, T> {
     type View = T;
 
-    fn view(&mut self, _: sealed::Token) -> &mut T {
+    fn view(&mut self, _: Token) -> &mut T {
         self
     }
 }
@@ -53,22 +77,29 @@ impl<T: ?Sized> ConditionGuard for LockGuard<'_, T> {
 impl<'a, T: ?Sized> sealed::Guard for LockGuard<'a, T> {
     type Lock = &'a Lock<T>;
 
-    fn lock(&self) -> &'a Lock<T> {
-        self.borrowed()
+    fn address(&self) -> usize {
+        self.address()
     }
 
-    fn address(&self) -> usize {
-        address_of(self.borrowed())
+    fn suspend(self) -> Result<&'a Lock<T>, Self> {
+        Ok(self.suspend())
     }
 }
 
-impl<'a, T: ?Sized> sealed::Relock for &'a Lock<T> {
+impl<'a, T: ?Sized> Relock for &'a Lock<T> {
     type Guard = LockGuard<'a, T>;
-    type Future = LockFuture<'a, T>;
+
+    fn unlock(&self) {
+        self.unlock_suspended();
+    }
 
     fn relock(self) -> LockGuard<'a, T> {
         self.lock()
     }
+}
+
+impl<'a, T: ?Sized> RelockAsync for &'a Lock<T> {
+    type Future = LockFuture<'a, T>;
 
     fn relock_async(self) -> LockFuture<'a, T> {
         self.lock_async()
@@ -78,7 +109,7 @@ impl<'a, T: ?Sized> sealed::Relock for &'a Lock<T> {
 impl<T: ?Sized> ConditionGuard for OwnedLockGuard<T> {
     type View = T;
 
-    fn view(&mut self, _: sealed::Token) -> &mut T {
+    fn view(&mut self, _: Token) -> &mut T {
         self
     }
 }
@@ -86,24 +117,123 @@ impl<T: ?Sized> ConditionGuard for OwnedLockGuard<T> {
 impl<T: ?Sized> sealed::Guard for OwnedLockGuard<T> {
     type Lock = Arc<Lock<T>>;
 
-    fn lock(&self) -> Arc<Lock<T>> {
-        Arc::clone(OwnedLockGuard::lock(self))
+    fn address(&self) -> usize {
+        self.address()
     }
 
-    fn address(&self) -> usize {
-        address_of(OwnedLockGuard::lock(self))
+    fn suspend(self) -> Result<Arc<Lock<T>>, Self> {
+        Ok(self.suspend())
     }
 }
 
-impl<T: ?Sized> sealed::Relock for Arc<Lock<T>> {
+impl<T: ?Sized> Relock for Arc<Lock<T>> {
     type Guard = OwnedLockGuard<T>;
-    type Future = OwnedLockFuture<T>;
+
+    fn unlock(&self) {
+        self.unlock_suspended();
+    }
 
     fn relock(self) -> OwnedLockGuard<T> {
         self.lock_owned()
     }
+}
+
+impl<T: ?Sized> RelockAsync for Arc<Lock<T>> {
+    type Future = OwnedLockFuture<T>;
 
     fn relock_async(self) -> OwnedLockFuture<T> {
         self.lock_owned_async()
+    }
+}
+
+impl<T: ?Sized> ConditionGuard for ReentrantLockGuard<'_, T> {
+    type View = Self;
+
+    fn view(&mut self, _: Token) -> &mut Self {
+        self
+    }
+}
+
+impl<'a, T: ?Sized> sealed::Guard for ReentrantLockGuard<'a, T> {
+    type Lock = OfThread<'a, T>;
+
+    fn address(&self) -> usize {
+        self.address()
+    }
+
+    fn suspend(self) -> Result<OfThread<'a, T>, Self> {
+        Ok(OfThread(self.suspend()))
+    }
+}
+
+/// A hold that a thread has given up.
+#[derive(Debug)]
+pub struct OfThread<'a, T: ?Sized>(Suspended<'a, T>);
+
+impl<'a, T: ?Sized> Relock for OfThread<'a, T> {
+    type Guard = ReentrantLockGuard<'a, T>;
+
+    fn unlock(&self) {
+        self.0.unlock();
+    }
+
+    fn is_nested(&self) -> bool {
+        self.0.is_nested()
+    }
+
+    fn relock(self) -> ReentrantLockGuard<'a, T> {
+        self.0.relock_for_thread()
+    }
+}
+
+impl<T: ?Sized + Sync> ConditionGuard for OwnerGuard<'_, T> {
+    type View = Self;
+
+    fn view(&mut self, _: Token) -> &mut Self {
+        self
+    }
+}
+
+impl<'a, T: ?Sized + Sync> sealed::Guard for OwnerGuard<'a, T> {
+    type Lock = OfOwner<'a, T>;
+
+    fn address(&self) -> usize {
+        self.address()
+    }
+
+    fn suspend(self) -> Result<OfOwner<'a, T>, Self> {
+        self.suspend().map(OfOwner)
+    }
+
+    fn suspend_outermost(self) -> Result<OfOwner<'a, T>, Self> {
+        self.suspend_outermost().map(OfOwner)
+    }
+}
+
+/// A hold that an owner has given up.
+#[derive(Debug)]
+pub struct OfOwner<'a, T: ?Sized>(Suspended<'a, T>);
+
+impl<'a, T: ?Sized + Sync> Relock for OfOwner<'a, T> {
+    type Guard = OwnerGuard<'a, T>;
+
+    fn unlock(&self) {
+        self.0.unlock();
+    }
+
+    fn is_nested(&self) -> bool {
+        self.0.is_nested()
+    }
+
+    fn relock(self) -> OwnerGuard<'a, T> {
+        self.0.relock_for_owner()
+    }
+}
+
+impl<'a, T: ?Sized + Sync> RelockAsync for OfOwner<'a, T> {
+    type Future = ReentrantLockFuture<'a, T>;
+
+    fn relock_async(self) -> ReentrantLockFuture<'a, T> {
+        self.0.relock_async()
     }
 }

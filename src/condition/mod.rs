@@ -44,16 +44,16 @@
 mod guard;
 mod wait;
 
-pub use self::guard::ConditionGuard;
+pub use self::guard::{AsyncConditionGuard, ConditionGuard};
 pub use self::wait::{ConditionFuture, ConditionWhileFuture};
 
 use self::guard::sealed::{Relock, Token};
 use self::wait::{Baton, Notification};
 use crate::sys::atomic::{AtomicU32, Ordering};
 use crate::sys::{const_fn, deadline_after};
-use crate::wait::{State, WaitQueue, drive, is_young, wake};
+use crate::wait::{State, WaitQueue, drive, finished, is_young, wake};
 use std::fmt;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
 /// A place where threads and tasks wait, under a lock, for a notification.
@@ -76,7 +76,16 @@ use std::time::{Duration, Instant};
 /// # Panics
 ///
 /// Waiting under two different locks on one condition at the same time panics; the condition is
-/// as it was, and the lock of the guard is released.
+/// as it was, and the lock of the guard is released. So does an async wait with a guard of a
+/// [`ReentrantLock`](crate::ReentrantLock) whose owner has others: a cancelled wait would leave
+/// them without the lock.
+///
+/// # Reentrant locks
+///
+/// The blocking waits release a [`ReentrantLock`](crate::ReentrantLock) whatever its depth, and
+/// restore the depth before they return, also by a timeout or a panic. Dropping another guard of
+/// the same [`Owner`](crate::Owner) on another thread during such a wait is a mistake: the depth
+/// that is restored counts it, and the lock is never released.
 ///
 /// # Examples
 ///
@@ -188,12 +197,14 @@ impl Condition {
         guard: G,
         deadline: Option<Instant>,
     ) -> (G, Option<Baton<'_>>) {
-        let mut notification = pin!(Notification::new(self, guard));
-        let baton = match drive(notification.as_mut(), deadline) {
+        let mut notification = pin!(Notification::new(self, guard, false));
+        let mut wait = BlockingWait(notification.as_mut());
+        let baton = match drive(wait.0.as_mut(), deadline) {
             Some(baton) => Some(baton),
-            None => notification.as_mut().settle(),
+            None => wait.0.as_mut().settle(),
         };
-        (notification.take_lock().relock(), baton)
+        let Some(lock) = wait.0.as_mut().take_lock() else { finished("Condition::wait") };
+        (lock.relock(), baton)
     }
 
     /// Waits as long as `predicate` holds, looking again after each notification.
@@ -308,7 +319,7 @@ impl Condition {
     ///     },
     /// ));
     /// ```
-    pub fn wait_async<G: ConditionGuard>(&self, guard: G) -> ConditionFuture<'_, G> {
+    pub fn wait_async<G: AsyncConditionGuard>(&self, guard: G) -> ConditionFuture<'_, G> {
         ConditionFuture::new(self, guard)
     }
 
@@ -323,7 +334,7 @@ impl Condition {
     /// When polled, as [`wait_while`](Condition::wait_while).
     pub fn wait_while_async<G, F>(&self, guard: G, predicate: F) -> ConditionWhileFuture<'_, G, F>
     where
-        G: ConditionGuard,
+        G: AsyncConditionGuard,
         F: FnMut(&mut G::View) -> bool,
     {
         ConditionWhileFuture::new(self, guard, predicate)
@@ -386,6 +397,20 @@ impl Condition {
     pub fn waiting(&self) -> usize {
         // Relaxed: see "The early way out" in the module's documentation.
         self.queue.word.load(Ordering::Relaxed) as usize
+    }
+}
+
+/// A blocking wait that has let go of its lock. If it unwinds (a waker that the unlock called has
+/// panicked), other guards of a reentrant owner must find the lock held as they left it.
+struct BlockingWait<'n, 'a, G: ConditionGuard>(Pin<&'n mut Notification<'a, G>>);
+
+impl<G: ConditionGuard> Drop for BlockingWait<'_, '_, G> {
+    fn drop(&mut self) {
+        if let Some(lock) = self.0.as_mut().take_lock() {
+            if lock.is_nested() {
+                drop(lock.relock());
+            }
+        }
     }
 }
 

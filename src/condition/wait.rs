@@ -3,8 +3,8 @@
 #![expect(unsafe_code, reason = "each wait uses one node with one condition")]
 
 use super::Condition;
-use super::guard::ConditionGuard;
-use super::guard::sealed::{Guard, Relock, Token};
+use super::guard::sealed::{Guard, Relock, RelockAsync, Token};
+use super::guard::{AsyncConditionGuard, ConditionGuard};
 use crate::sys::atomic::Ordering;
 use crate::wait::{Node, Place, State, finished};
 use futures_core::FusedFuture;
@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 type LockOf<G> = <G as Guard>::Lock;
-type RelockOf<G> = <LockOf<G> as Relock>::Future;
+type RelockOf<G> = <LockOf<G> as RelockAsync>::Future;
 
 /// A notification that has been received and not yet used. Dropping it passes it on.
 pub(super) struct Baton<'a>(Option<&'a Condition>);
@@ -53,6 +53,8 @@ pin_project! {
         guard: Option<G>,
         // From then on.
         lock: Option<LockOf<G>>,
+        // The async face: the guard must be its owner's only one.
+        outermost: bool,
         #[pin]
         node: Node,
     }
@@ -65,8 +67,29 @@ pin_project! {
 }
 
 impl<'a, G: ConditionGuard> Notification<'a, G> {
-    pub(super) fn new(condition: &'a Condition, guard: G) -> Self {
-        Self { condition, guard: Some(guard), lock: None, node: Node::new() }
+    pub(super) fn new(condition: &'a Condition, guard: G, outermost: bool) -> Self {
+        Self { condition, guard: Some(guard), lock: None, outermost, node: Node::new() }
+    }
+
+    /// Registers, then lets go of the lock.
+    fn start(mut self: Pin<&mut Self>, waker: Waker) {
+        let this = self.as_mut().project();
+        let Some(guard) = this.guard.take() else { finished("ConditionFuture") };
+        let node = this.node.as_ref();
+        // SAFETY: in no list, and queued nowhere else; `drop` withdraws it.
+        unsafe { this.condition.register(node, waker, guard.address()) };
+        let lock = if *this.outermost { guard.suspend_outermost() } else { guard.suspend() };
+        match lock {
+            // Kept before the unlock, which may run wakers that panic.
+            Ok(lock) => this.lock.insert(lock).unlock(),
+            Err(guard) => {
+                drop(self.settle());
+                drop(guard);
+                panic!(
+                    "bifrons: a wait on a condition with a guard that is not its owner's only one"
+                );
+            }
+        }
     }
 
     /// Ends the wait as it stands; `None` if there was no notification.
@@ -91,9 +114,8 @@ impl<'a, G: ConditionGuard> Notification<'a, G> {
     }
 
     /// The lock that was let go of.
-    pub(super) fn take_lock(self: Pin<&mut Self>) -> LockOf<G> {
-        let Some(lock) = self.project().lock.take() else { finished("ConditionFuture") };
-        lock
+    pub(super) fn take_lock(self: Pin<&mut Self>) -> Option<LockOf<G>> {
+        self.project().lock.take()
     }
 }
 
@@ -101,17 +123,13 @@ impl<'a, G: ConditionGuard> Future for Notification<'a, G> {
     type Output = Baton<'a>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let node = this.node.as_ref();
-        if this.guard.is_some() {
+        if self.guard.is_some() {
             let waker = cx.waker().clone();
-            let Some(guard) = this.guard.take() else { finished("ConditionFuture") };
-            // SAFETY: in no list, and queued nowhere else; `drop` withdraws it.
-            unsafe { this.condition.register(node, waker, guard.address()) };
-            *this.lock = Some(guard.lock());
-            drop(guard);
+            self.start(waker);
             return Poll::Pending;
         }
+        let this = self.project();
+        let node = this.node.as_ref();
         loop {
             match node.state() {
                 State::Idle => finished("ConditionFuture"),
@@ -156,7 +174,7 @@ impl Condition {
 pin_project! {
     /// A whole wait, without the last word on its notification.
     #[project = PhaseProjection]
-    enum Phase<'a, G: ConditionGuard> {
+    enum Phase<'a, G: AsyncConditionGuard> {
         Waiting {
             #[pin]
             notification: Notification<'a, G>,
@@ -171,9 +189,9 @@ pin_project! {
     }
 }
 
-impl<'a, G: ConditionGuard> Phase<'a, G> {
+impl<'a, G: AsyncConditionGuard> Phase<'a, G> {
     fn new(condition: &'a Condition, guard: G) -> Self {
-        Self::Waiting { notification: Notification::new(condition, guard) }
+        Self::Waiting { notification: Notification::new(condition, guard, true) }
     }
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<(G, Baton<'a>)> {
@@ -181,8 +199,8 @@ impl<'a, G: ConditionGuard> Phase<'a, G> {
             match self.as_mut().project() {
                 PhaseProjection::Waiting { mut notification } => {
                     let baton = ready!(notification.as_mut().poll(cx));
-                    let relock = notification.take_lock().relock_async();
-                    self.set(Self::Locking { relock, baton: Some(baton) });
+                    let Some(lock) = notification.take_lock() else { finished("ConditionFuture") };
+                    self.set(Self::Locking { relock: lock.relock_async(), baton: Some(baton) });
                 }
                 PhaseProjection::Locking { relock, baton } => {
                     let guard = ready!(relock.poll(cx));
@@ -207,19 +225,19 @@ impl<'a, G: ConditionGuard> Phase<'a, G> {
 pin_project! {
     /// The future of [`Condition::wait_async`].
     #[must_use = "futures do nothing unless polled, and the lock stays held"]
-    pub struct ConditionFuture<'a, G: ConditionGuard> {
+    pub struct ConditionFuture<'a, G: AsyncConditionGuard> {
         #[pin]
         phase: Phase<'a, G>,
     }
 }
 
-impl<'a, G: ConditionGuard> ConditionFuture<'a, G> {
+impl<'a, G: AsyncConditionGuard> ConditionFuture<'a, G> {
     pub(super) fn new(condition: &'a Condition, guard: G) -> Self {
         Self { phase: Phase::new(condition, guard) }
     }
 }
 
-impl<G: ConditionGuard> Future for ConditionFuture<'_, G> {
+impl<G: AsyncConditionGuard> Future for ConditionFuture<'_, G> {
     type Output = G;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<G> {
@@ -229,13 +247,13 @@ impl<G: ConditionGuard> Future for ConditionFuture<'_, G> {
     }
 }
 
-impl<G: ConditionGuard> FusedFuture for ConditionFuture<'_, G> {
+impl<G: AsyncConditionGuard> FusedFuture for ConditionFuture<'_, G> {
     fn is_terminated(&self) -> bool {
         matches!(self.phase, Phase::Done)
     }
 }
 
-impl<G: ConditionGuard> fmt::Debug for ConditionFuture<'_, G> {
+impl<G: AsyncConditionGuard> fmt::Debug for ConditionFuture<'_, G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConditionFuture").field("phase", &self.phase.name()).finish()
     }
@@ -244,7 +262,7 @@ impl<G: ConditionGuard> fmt::Debug for ConditionFuture<'_, G> {
 pin_project! {
     /// The future of [`Condition::wait_while_async`].
     #[must_use = "futures do nothing unless polled, and the lock stays held"]
-    pub struct ConditionWhileFuture<'a, G: ConditionGuard, F> {
+    pub struct ConditionWhileFuture<'a, G: AsyncConditionGuard, F> {
         condition: &'a Condition,
         predicate: F,
         // Until the first poll.
@@ -254,13 +272,15 @@ pin_project! {
     }
 }
 
-impl<'a, G: ConditionGuard, F> ConditionWhileFuture<'a, G, F> {
+impl<'a, G: AsyncConditionGuard, F> ConditionWhileFuture<'a, G, F> {
     pub(super) fn new(condition: &'a Condition, guard: G, predicate: F) -> Self {
         Self { condition, predicate, first: Some(guard), phase: Phase::Done }
     }
 }
 
-impl<G: ConditionGuard, F: FnMut(&mut G::View) -> bool> Future for ConditionWhileFuture<'_, G, F> {
+impl<G: AsyncConditionGuard, F: FnMut(&mut G::View) -> bool> Future
+    for ConditionWhileFuture<'_, G, F>
+{
     type Output = G;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<G> {
@@ -281,7 +301,7 @@ impl<G: ConditionGuard, F: FnMut(&mut G::View) -> bool> Future for ConditionWhil
     }
 }
 
-impl<G: ConditionGuard, F: FnMut(&mut G::View) -> bool> FusedFuture
+impl<G: AsyncConditionGuard, F: FnMut(&mut G::View) -> bool> FusedFuture
     for ConditionWhileFuture<'_, G, F>
 {
     fn is_terminated(&self) -> bool {
@@ -289,7 +309,7 @@ impl<G: ConditionGuard, F: FnMut(&mut G::View) -> bool> FusedFuture
     }
 }
 
-impl<G: ConditionGuard, F> fmt::Debug for ConditionWhileFuture<'_, G, F> {
+impl<G: AsyncConditionGuard, F> fmt::Debug for ConditionWhileFuture<'_, G, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConditionWhileFuture")
             .field("phase", &self.phase.name())

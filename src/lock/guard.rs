@@ -15,6 +15,13 @@ unsafe impl<T: ?Sized + Send> Send for Lock<T> {}
 // SAFETY: as above; a shared lock gives out the value to one holder at a time.
 unsafe impl<T: ?Sized + Send> Sync for Lock<T> {}
 
+impl<T: ?Sized> Lock<T> {
+    /// The guard was given up by `suspend`.
+    pub(crate) fn unlock_suspended(&self) {
+        self.raw.unlock();
+    }
+}
+
 /// The right to the value of a [`Lock`], until it is dropped.
 #[must_use = "if unused the lock is released at once"]
 pub struct LockGuard<'a, T: ?Sized> {
@@ -105,9 +112,7 @@ impl<'a, T: ?Sized> LockGuard<'a, T> {
     /// assert!(next.now_or_never().is_some());
     /// ```
     pub fn unlock_fair(guard: Self) {
-        let mut this = ManuallyDrop::new(guard);
-        this.claim.end();
-        this.lock.raw.unlock_fair();
+        guard.suspend().raw.unlock_fair();
     }
 
     /// The lock that this guard holds.
@@ -115,9 +120,15 @@ impl<'a, T: ?Sized> LockGuard<'a, T> {
         guard.lock
     }
 
-    /// [`LockGuard::lock`] for as long as the lock is borrowed.
-    pub(crate) fn borrowed(&self) -> &'a Lock<T> {
-        self.lock
+    pub(crate) fn address(&self) -> usize {
+        std::ptr::from_ref(self.lock).addr()
+    }
+
+    /// Gives up the guard; the lock is still held, until [`Lock::unlock_suspended`].
+    pub(crate) fn suspend(self) -> &'a Lock<T> {
+        let mut this = ManuallyDrop::new(self);
+        this.claim.end();
+        this.lock
     }
 }
 
@@ -245,11 +256,19 @@ impl<T: ?Sized> OwnedLockGuard<T> {
 
     /// Releases in favour of the first waiter. See [`LockGuard::unlock_fair`].
     pub fn unlock_fair(guard: Self) {
-        let mut this = ManuallyDrop::new(guard);
+        guard.suspend().raw.unlock_fair();
+    }
+
+    pub(crate) fn address(&self) -> usize {
+        std::ptr::from_ref::<Lock<T>>(&self.lock).addr()
+    }
+
+    /// Gives up the guard; the lock is still held, until [`Lock::unlock_suspended`].
+    pub(crate) fn suspend(self) -> Arc<Lock<T>> {
+        let mut this = ManuallyDrop::new(self);
         this.claim.end();
         // SAFETY: `this` is not used again, so the `Arc` is taken once.
-        let lock = unsafe { ManuallyDrop::take(&mut this.lock) };
-        lock.raw.unlock_fair();
+        unsafe { ManuallyDrop::take(&mut this.lock) }
     }
 
     /// The lock that this guard holds.

@@ -7,10 +7,11 @@ mod future;
 mod guard;
 mod raw;
 
+pub(crate) use self::raw::RawLock;
+
 pub use self::future::{LockFuture, OwnedLockFuture};
 pub use self::guard::{LockGuard, MappedLockGuard, OwnedLockGuard};
 
-use self::raw::RawLock;
 use crate::error::TimedOut;
 use crate::sys::{Arc, DataCell, const_fn, deadline_after};
 use std::fmt;

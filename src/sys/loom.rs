@@ -15,6 +15,13 @@ use std::time::Instant;
 pub(crate) use ::loom::thread::yield_now;
 pub(crate) use ::loom::thread_local;
 
+macro_rules! const_thread_local {
+    ($($(#[$attr:meta])* static $name:ident: $type:ty = $init:expr;)*) => {
+        ::loom::thread_local! { $($(#[$attr])* static $name: $type = $init;)* }
+    };
+}
+pub(crate) use const_thread_local;
+
 /// Runs `op` on a loom object. While the thread unwinds from loom's own report, loom may refuse
 /// every operation by another panic; `fallback` then stands in for the result, so that the
 /// report survives and loops end.

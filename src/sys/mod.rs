@@ -61,3 +61,17 @@ mod shared {
     }
 }
 pub(crate) use shared::deadline_after;
+
+/// An id that is never given out again, below 2^48, and never 0.
+///
+/// Not modelled: nothing is ordered by it, and a model's course does not depend on its value.
+#[expect(clippy::disallowed_types, reason = "the one place that names the platform")]
+pub(crate) fn next_id() -> u64 {
+    use ::std::sync::atomic::{AtomicU64, Ordering};
+
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    // Relaxed: only the value matters.
+    let id = NEXT.fetch_add(1, Ordering::Relaxed);
+    assert!(id < 1 << 48, "bifrons: out of owner ids");
+    id
+}

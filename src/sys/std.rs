@@ -8,6 +8,14 @@ use std::time::{Duration, Instant};
 
 pub(crate) use std::thread_local;
 
+/// Thread-locals that are constants: no destructor, so they work while a thread is torn down.
+macro_rules! const_thread_local {
+    ($($(#[$attr:meta])* static $name:ident: $type:ty = $init:expr;)*) => {
+        std::thread_local! { $($(#[$attr])* static $name: $type = const { $init };)* }
+    };
+}
+pub(crate) use const_thread_local;
+
 pub(crate) mod atomic {
     pub(crate) use std::sync::atomic::{AtomicIsize, AtomicU8, AtomicU32, AtomicU64, Ordering};
 }

@@ -1,0 +1,177 @@
+//! What lies between the two ends: slots for messages, or bytes. A power of two of them, so that a
+//! position's slot is a mask away; the bound on what may be in flight is the exact capacity.
+//!
+//! Who may touch which slot follows from the positions: the writer those from `tail` on, as far as
+//! the capacity reaches beyond `head`; the reader those from `head` up to `tail`.
+
+#![expect(unsafe_code, reason = "owns the slots")]
+
+use super::half::{Buffer, wrap};
+use crate::sys::UnsafeCell;
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
+use std::slice;
+
+/// The most that a pipe can hold: positions need some laps.
+const MAX_CAPACITY: usize = isize::MAX as usize / 2;
+
+#[track_caller]
+fn storage(capacity: usize) -> usize {
+    assert!(capacity > 0, "bifrons: a pipe of capacity 0");
+    assert!(capacity <= MAX_CAPACITY, "bifrons: a pipe of more than half the address space");
+    capacity.next_power_of_two()
+}
+
+/// Room for messages.
+pub(super) struct Slots<T> {
+    slots: Box<[UnsafeCell<MaybeUninit<T>>]>,
+    capacity: usize,
+}
+
+// SAFETY: messages are handed from one end to the other, never shared.
+unsafe impl<T: Send> Sync for Slots<T> {}
+
+impl<T> Slots<T> {
+    #[track_caller]
+    pub(super) fn new(capacity: usize) -> Self {
+        let slots =
+            (0..storage(capacity)).map(|_| UnsafeCell::new(MaybeUninit::uninit())).collect();
+        Self { slots, capacity }
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    fn slot(&self, position: u64) -> &UnsafeCell<MaybeUninit<T>> {
+        &self.slots[position as usize & (self.slots.len() - 1)]
+    }
+
+    /// # Safety
+    ///
+    /// `position` is the writer's, and the reader has freed its slot.
+    pub(super) unsafe fn write(&self, position: u64, message: T) {
+        self.slot(position).with_mut(|slot| {
+            // SAFETY: the caller's promise: nobody else looks at the slot.
+            unsafe { (*slot).write(message) };
+        });
+    }
+
+    /// # Safety
+    ///
+    /// `position` is the reader's, and the writer has filled its slot. It is read once.
+    pub(super) unsafe fn read(&self, position: u64) -> T {
+        // SAFETY: the caller's promise; `MaybeUninit<T>` lies as `T` does.
+        self.slot(position).with(|slot| unsafe { slot.cast::<T>().read() })
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Slots::read`], until the result is let go.
+    pub(super) unsafe fn peek(&self, position: u64) -> &T {
+        // SAFETY: the caller's promise.
+        self.slot(position).with(|slot| unsafe { &*slot.cast::<T>() })
+    }
+}
+
+impl<T> Buffer for Slots<T> {
+    fn clear(&mut self, head: u64, tail: u64) {
+        Rest { slots: self, head, tail }.drop_messages();
+    }
+}
+
+/// The messages between two positions. If the drop of one panics, the others are dropped all the
+/// same.
+struct Rest<'a, T> {
+    slots: &'a Slots<T>,
+    head: u64,
+    tail: u64,
+}
+
+impl<T> Rest<'_, T> {
+    fn drop_messages(&mut self) {
+        while self.head != self.tail {
+            let position = self.head;
+            self.head = wrap(position + 1);
+            // SAFETY: both ends are gone; written and not read, and passed by once.
+            drop(unsafe { self.slots.read(position) });
+        }
+    }
+}
+
+impl<T> Drop for Rest<'_, T> {
+    fn drop(&mut self) {
+        self.drop_messages();
+    }
+}
+
+/// Room for bytes. Zeroed once, when it is made.
+pub(super) struct Bytes {
+    data: NonNull<u8>,
+    len: usize,
+    capacity: usize,
+}
+
+// SAFETY: an allocation of plain bytes.
+unsafe impl Send for Bytes {}
+// SAFETY: both ends only touch the bytes that are theirs (see the module's documentation).
+unsafe impl Sync for Bytes {}
+
+impl Bytes {
+    #[track_caller]
+    pub(super) fn new(capacity: usize) -> Self {
+        let data = Box::leak(vec![0; storage(capacity)].into_boxed_slice());
+        Self { len: data.len(), data: NonNull::from(data).cast(), capacity }
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Where `count` bytes from `position` lie: the first piece, and the rest from the start.
+    fn pieces(&self, position: u64, count: usize) -> (usize, usize, usize) {
+        let start = position as usize & (self.len - 1);
+        let first = count.min(self.len - start);
+        (start, first, count - first)
+    }
+
+    /// # Safety
+    ///
+    /// The bytes are the reader's and stay so until the result is let go.
+    pub(super) unsafe fn filled(&self, position: u64, count: usize) -> (&[u8], &[u8]) {
+        let (start, first, rest) = self.pieces(position, count);
+        // SAFETY: `start` lies in the allocation.
+        let begin = unsafe { self.data.add(start) };
+        // SAFETY: the piece lies in the allocation, and is the reader's.
+        let front = unsafe { slice::from_raw_parts(begin.as_ptr(), first) };
+        // SAFETY: as above.
+        (front, unsafe { slice::from_raw_parts(self.data.as_ptr(), rest) })
+    }
+
+    /// # Safety
+    ///
+    /// The bytes are the writer's and stay so until the result is let go; it is not asked twice at
+    /// a time.
+    #[expect(clippy::mut_from_ref, reason = "the bytes are behind a pointer, and the writer's")]
+    pub(super) unsafe fn free(&self, position: u64, count: usize) -> (&mut [u8], &mut [u8]) {
+        let (start, first, rest) = self.pieces(position, count);
+        // SAFETY: `start` lies in the allocation.
+        let begin = unsafe { self.data.add(start) };
+        // SAFETY: the piece lies in the allocation, and is the writer's.
+        let front = unsafe { slice::from_raw_parts_mut(begin.as_ptr(), first) };
+        // SAFETY: as above; the two do not overlap, for `count` is at most the allocation's length.
+        (front, unsafe { slice::from_raw_parts_mut(self.data.as_ptr(), rest) })
+    }
+}
+
+impl Buffer for Bytes {
+    fn clear(&mut self, _head: u64, _tail: u64) {}
+}
+
+impl Drop for Bytes {
+    fn drop(&mut self) {
+        let data = std::ptr::slice_from_raw_parts_mut(self.data.as_ptr(), self.len);
+        // SAFETY: leaked from a box of this length in `new`, and freed once.
+        drop(unsafe { Box::from_raw(data) });
+    }
+}

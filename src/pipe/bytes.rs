@@ -1,0 +1,701 @@
+//! The ends that carry bytes.
+
+#![expect(unsafe_code, reason = "lends the bytes that are its own")]
+
+use super::buffer::Bytes;
+use super::half::{Half, READER, Shared, WRITER, wrap};
+use super::message::spin_while;
+use crate::sys::{Arc, deadline_after};
+use crate::wait::{drive, finished};
+use futures_core::FusedFuture;
+use pin_project_lite::pin_project;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::io::{self, ErrorKind};
+use std::marker::PhantomPinned;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+/// A pipe for bytes, one way, that holds up to `capacity` of them.
+///
+/// # Panics
+///
+/// If `capacity` is 0.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{Read, Write};
+///
+/// let (mut writer, mut reader) = bifrons::pipe::bytes(64);
+/// let thread = std::thread::spawn(move || writer.write_all(b"to the end"));
+/// let mut text = String::new();
+/// reader.read_to_string(&mut text).unwrap();
+/// assert_eq!(text, "to the end");
+/// thread.join().unwrap().unwrap();
+/// ```
+#[track_caller]
+pub fn bytes(capacity: usize) -> (Writer, Reader) {
+    let shared = Arc::new(Shared::new(Bytes::new(capacity)));
+    (Writer { half: Half::new(Arc::clone(&shared)) }, Reader { half: Half::new(shared) })
+}
+
+/// A pipe for bytes, both ways. Each direction holds up to `capacity` bytes.
+///
+/// # Panics
+///
+/// If `capacity` is 0.
+#[track_caller]
+pub fn duplex_bytes(capacity: usize) -> (ByteConnection, ByteConnection) {
+    let (there, from_here) = bytes(capacity);
+    let (back, from_there) = bytes(capacity);
+    (
+        ByteConnection { writer: there, reader: from_there },
+        ByteConnection { writer: back, reader: from_here },
+    )
+}
+
+fn broken_pipe() -> io::Error {
+    io::Error::new(ErrorKind::BrokenPipe, "the pipe is closed: nothing was written")
+}
+
+fn timed_out() -> io::Error {
+    io::Error::new(ErrorKind::TimedOut, "timed out: the other end of the pipe did not move")
+}
+
+/// The end of a byte pipe that writes: [`std::io::Write`], `futures_io::AsyncWrite`.
+///
+/// Written bytes are visible to the reader at once, so flushing is nothing. Closing is the end of
+/// the file for the reader.
+pub struct Writer {
+    half: Half<Bytes, WRITER>,
+}
+
+impl Writer {
+    /// How many bytes may be written now: at least one, or `None`. An error if an end is closed.
+    fn room(&mut self) -> io::Result<Option<usize>> {
+        if self.half.is_closed() || self.half.reader_is_gone() {
+            return Err(broken_pipe());
+        }
+        if self.free() == 0 {
+            self.half.refresh();
+            if self.half.peer_has_left() {
+                return Err(broken_pipe());
+            }
+        }
+        Ok(Some(self.free()).filter(|&free| free > 0))
+    }
+
+    /// As far as the reader's position is known.
+    fn free(&self) -> usize {
+        let in_flight = wrap(self.half.position().wrapping_sub(self.half.peer_position()));
+        self.capacity() - in_flight as usize
+    }
+
+    /// Copies what fits, if [`Writer::room`] said that something does.
+    pub(super) fn copy_in(&mut self, bytes: &[u8]) -> usize {
+        let count = bytes.len().min(self.free());
+        // SAFETY: the reader has freed them, and only this end writes.
+        let (front, rest) = unsafe { self.half.shared.buffer.free(self.half.position(), count) };
+        let (first, second) = bytes[..count].split_at(front.len());
+        front.copy_from_slice(first);
+        rest.copy_from_slice(second);
+        self.half.publish(count as u64);
+        count
+    }
+
+    /// Waits for room: `false` if there is none by the deadline.
+    pub(super) fn wait_until(&mut self, deadline: Option<Instant>) -> io::Result<bool> {
+        if !spin_while(deadline, || matches!(self.room(), Ok(None))) {
+            return self.room().map(|_| true);
+        }
+        let result = drive(pin!(poll_fn(|cx| self.poll_room(cx))), deadline);
+        self.half.settle();
+        match result {
+            Some(result) => result.map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    pub(super) fn poll_room(&mut self, cx: &Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            match self.room() {
+                Ok(None) if self.half.sleep(cx) => return Poll::Pending,
+                Ok(None) => {}
+                result => {
+                    self.half.settle();
+                    return Poll::Ready(result.map(|_| ()));
+                }
+            }
+        }
+    }
+
+    pub(super) fn poll_copy_in(
+        &mut self,
+        cx: &Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if bytes.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        ready!(self.poll_room(cx))?;
+        Poll::Ready(Ok(self.copy_in(bytes)))
+    }
+
+    /// Writes some of `bytes`, waiting for room for at most `timeout`.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TimedOut`], or [`ErrorKind::BrokenPipe`] if an end is closed; nothing was
+    /// written then.
+    pub fn write_timeout(&mut self, bytes: &[u8], timeout: Duration) -> io::Result<usize> {
+        self.write_until(bytes, deadline_after(timeout))
+    }
+
+    /// Writes some of `bytes`, waiting for room until `deadline`. See
+    /// [`write_timeout`](Writer::write_timeout).
+    ///
+    /// # Errors
+    ///
+    /// As [`write_timeout`](Writer::write_timeout).
+    pub fn write_deadline(&mut self, bytes: &[u8], deadline: Instant) -> io::Result<usize> {
+        self.write_until(bytes, Some(deadline))
+    }
+
+    pub(super) fn write_until(
+        &mut self,
+        bytes: &[u8],
+        deadline: Option<Instant>,
+    ) -> io::Result<usize> {
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        if self.wait_until(deadline)? { Ok(self.copy_in(bytes)) } else { Err(timed_out()) }
+    }
+
+    /// Writes some of `bytes`, waiting for room as a task of any executor.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::BrokenPipe`] if an end is closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future has written nothing.
+    pub fn write_async<'a>(&'a mut self, bytes: &'a [u8]) -> WriteFuture<'a> {
+        WriteFuture { writer: self, bytes: Some(bytes), _pin: PhantomPinned }
+    }
+
+    /// Room for up to `max` bytes, to be filled in place; it may be empty. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::BrokenPipe`] if an end is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (mut writer, mut reader) = bifrons::pipe::bytes(8);
+    /// let mut chunk = writer.write_chunk(3).unwrap();
+    /// chunk.as_mut_slices().0.copy_from_slice(b"abc");
+    /// chunk.commit(2);
+    /// let chunk = reader.read_chunk(8);
+    /// assert_eq!(chunk.as_slices().0, b"ab");
+    /// chunk.commit(2);
+    /// ```
+    pub fn write_chunk(&mut self, max: usize) -> io::Result<WriteChunk<'_>> {
+        if self.free() < max {
+            self.half.refresh();
+        }
+        let len = self.room()?.unwrap_or(0).min(max);
+        Ok(WriteChunk { writer: self, len })
+    }
+
+    /// Closes this end: the reader drains what is left, then meets the end of the file.
+    pub fn close(&mut self) {
+        self.half.close();
+    }
+
+    /// Whether either end is closed: a snapshot.
+    pub fn is_closed(&self) -> bool {
+        self.half.is_over()
+    }
+
+    /// How many bytes the pipe can hold.
+    pub fn capacity(&self) -> usize {
+        self.half.shared.buffer.capacity()
+    }
+
+    /// How many of the two ends are waiting: a snapshot.
+    pub fn waiting(&self) -> usize {
+        self.half.waiting()
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer")
+            .field("capacity", &self.capacity())
+            .field("closed", &self.is_closed())
+            .field("waiting", &self.waiting())
+            .finish()
+    }
+}
+
+/// The end of a byte pipe that reads: [`std::io::Read`], [`std::io::BufRead`],
+/// `futures_io::AsyncRead`, `futures_io::AsyncBufRead`.
+pub struct Reader {
+    half: Half<Bytes, READER>,
+}
+
+impl Reader {
+    /// How many bytes are known to be there.
+    fn known(&self) -> usize {
+        wrap(self.half.peer_position().wrapping_sub(self.half.position())) as usize
+    }
+
+    /// How many bytes may be read now: 0 at the end of the file, `None` if there are none yet.
+    fn filled(&mut self) -> Option<usize> {
+        if self.known() == 0 {
+            self.half.refresh();
+        }
+        match self.known() {
+            0 if self.half.peer_has_left() || self.half.is_closed() => Some(0),
+            0 => None,
+            count => Some(count),
+        }
+    }
+
+    /// Copies what is there.
+    pub(super) fn copy_out(&mut self, bytes: &mut [u8]) -> usize {
+        let count = bytes.len().min(self.known());
+        let (front, rest) = self.slices(count);
+        bytes[..front.len()].copy_from_slice(front);
+        bytes[front.len()..count].copy_from_slice(rest);
+        self.advance(count);
+        count
+    }
+
+    fn slices(&self, count: usize) -> (&[u8], &[u8]) {
+        // SAFETY: the writer has filled them, and they stay until this end moves on, which takes
+        // it exclusively.
+        unsafe { self.half.shared.buffer.filled(self.half.position(), count) }
+    }
+
+    /// The bytes that are there, as far as they lie in one piece.
+    pub(super) fn first_piece(&self) -> &[u8] {
+        self.slices(self.known()).0
+    }
+
+    /// Frees `count` bytes.
+    pub(super) fn advance(&mut self, count: usize) {
+        if count > 0 {
+            self.half.publish(count as u64);
+        }
+    }
+
+    pub(super) fn consume_checked(&mut self, count: usize) {
+        assert!(count <= self.known(), "bifrons: more bytes consumed than there are");
+        self.advance(count);
+    }
+
+    /// Waits for bytes or the end of the file: `false` if neither has come by the deadline.
+    pub(super) fn wait_until(&mut self, deadline: Option<Instant>) -> bool {
+        if !spin_while(deadline, || self.filled().is_none()) {
+            return true;
+        }
+        let ready = drive(pin!(poll_fn(|cx| self.poll_filled(cx))), deadline).is_some();
+        self.half.settle();
+        ready
+    }
+
+    pub(super) fn poll_filled(&mut self, cx: &Context<'_>) -> Poll<()> {
+        loop {
+            match self.filled() {
+                None if self.half.sleep(cx) => return Poll::Pending,
+                None => {}
+                Some(_) => {
+                    self.half.settle();
+                    return Poll::Ready(());
+                }
+            }
+        }
+    }
+
+    pub(super) fn poll_copy_out(&mut self, cx: &Context<'_>, bytes: &mut [u8]) -> Poll<usize> {
+        if bytes.is_empty() {
+            return Poll::Ready(0);
+        }
+        ready!(self.poll_filled(cx));
+        Poll::Ready(self.copy_out(bytes))
+    }
+
+    /// Reads some bytes, waiting for at most `timeout`; `Ok(0)` at the end of the file.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TimedOut`]; nothing was read then.
+    pub fn read_timeout(&mut self, bytes: &mut [u8], timeout: Duration) -> io::Result<usize> {
+        self.read_until_deadline(bytes, deadline_after(timeout))
+    }
+
+    /// Reads some bytes, waiting until `deadline`; `Ok(0)` at the end of the file.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_timeout`](Reader::read_timeout).
+    pub fn read_deadline(&mut self, bytes: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        self.read_until_deadline(bytes, Some(deadline))
+    }
+
+    pub(super) fn read_until_deadline(
+        &mut self,
+        bytes: &mut [u8],
+        deadline: Option<Instant>,
+    ) -> io::Result<usize> {
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        if self.wait_until(deadline) { Ok(self.copy_out(bytes)) } else { Err(timed_out()) }
+    }
+
+    /// Reads some bytes, waiting as a task of any executor; `Ok(0)` at the end of the file.
+    ///
+    /// # Errors
+    ///
+    /// None; the result is that of every read.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future has read nothing.
+    pub fn read_async<'a>(&'a mut self, bytes: &'a mut [u8]) -> ReadFuture<'a> {
+        ReadFuture { reader: self, bytes: Some(bytes), _pin: PhantomPinned }
+    }
+
+    /// Up to `max` of the bytes that are there, to be looked at in place; it may be empty. Never
+    /// waits.
+    pub fn read_chunk(&mut self, max: usize) -> ReadChunk<'_> {
+        if self.known() < max {
+            self.half.refresh();
+        }
+        let len = self.known().min(max);
+        ReadChunk { reader: self, len }
+    }
+
+    /// Whether a read would return at once: there are bytes, or the end of the file.
+    pub fn has_data(&mut self) -> bool {
+        self.filled().is_some()
+    }
+
+    /// Waits for bytes or the end of the file, for at most `timeout`; `false` if neither has come.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    pub fn ready_timeout(&mut self, timeout: Duration) -> bool {
+        self.wait_until(deadline_after(timeout))
+    }
+
+    /// Closes this end: the writer meets a broken pipe. What was written before can still be read.
+    pub fn close(&mut self) {
+        self.half.close();
+    }
+
+    /// Whether either end is closed: a snapshot. There may be bytes left.
+    pub fn is_closed(&self) -> bool {
+        self.half.is_over()
+    }
+
+    /// How many bytes the pipe can hold.
+    pub fn capacity(&self) -> usize {
+        self.half.shared.buffer.capacity()
+    }
+
+    /// How many of the two ends are waiting: a snapshot.
+    pub fn waiting(&self) -> usize {
+        self.half.waiting()
+    }
+
+    pub(super) fn settle(&mut self) {
+        self.half.settle();
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader")
+            .field("capacity", &self.capacity())
+            .field("closed", &self.is_closed())
+            .field("waiting", &self.waiting())
+            .finish()
+    }
+}
+
+/// Room in a byte pipe, made by [`Writer::write_chunk`]. Dropping it writes nothing.
+#[derive(Debug)]
+pub struct WriteChunk<'a> {
+    writer: &'a mut Writer,
+    len: usize,
+}
+
+impl WriteChunk<'_> {
+    /// The room, in two pieces of which the second may be empty. What it holds is unspecified.
+    pub fn as_mut_slices(&mut self) -> (&mut [u8], &mut [u8]) {
+        // SAFETY: the reader has freed them; the chunk, and with it the writer, is borrowed
+        // exclusively.
+        unsafe { self.writer.half.shared.buffer.free(self.writer.half.position(), self.len) }
+    }
+
+    /// How many bytes there is room for.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no room.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Makes the first `count` bytes part of the pipe.
+    ///
+    /// # Panics
+    ///
+    /// If the chunk has fewer; nothing is written then.
+    #[track_caller]
+    pub fn commit(self, count: usize) {
+        assert!(count <= self.len, "bifrons: {count} bytes committed of a chunk of {}", self.len);
+        if count > 0 {
+            self.writer.half.publish(count as u64);
+        }
+    }
+}
+
+/// Bytes in a pipe, made by [`Reader::read_chunk`]. Dropping it reads nothing.
+#[derive(Debug)]
+pub struct ReadChunk<'a> {
+    reader: &'a mut Reader,
+    len: usize,
+}
+
+impl ReadChunk<'_> {
+    /// The bytes, in two pieces of which the second may be empty.
+    pub fn as_slices(&self) -> (&[u8], &[u8]) {
+        self.reader.slices(self.len)
+    }
+
+    /// How many bytes there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Takes the first `count` bytes out of the pipe.
+    ///
+    /// # Panics
+    ///
+    /// If the chunk has fewer; nothing is read then.
+    #[track_caller]
+    pub fn commit(self, count: usize) {
+        assert!(count <= self.len, "bifrons: {count} bytes committed of a chunk of {}", self.len);
+        self.reader.advance(count);
+    }
+}
+
+pin_project! {
+    /// The future of [`Writer::write_async`].
+    #[must_use = "futures do nothing unless polled"]
+    pub struct WriteFuture<'a> {
+        writer: &'a mut Writer,
+        // `None` after completion.
+        bytes: Option<&'a [u8]>,
+        #[pin]
+        _pin: PhantomPinned,
+    }
+
+    impl PinnedDrop for WriteFuture<'_> {
+        fn drop(this: Pin<&mut Self>) {
+            this.project().writer.half.settle();
+        }
+    }
+}
+
+impl Future for WriteFuture<'_> {
+    type Output = io::Result<usize>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let Some(bytes) = *this.bytes else { finished("WriteFuture") };
+        let result = ready!(this.writer.poll_copy_in(cx, bytes));
+        *this.bytes = None;
+        Poll::Ready(result)
+    }
+}
+
+impl FusedFuture for WriteFuture<'_> {
+    fn is_terminated(&self) -> bool {
+        self.bytes.is_none()
+    }
+}
+
+impl fmt::Debug for WriteFuture<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriteFuture").field("writer", &self.writer).finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    /// The future of [`Reader::read_async`].
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ReadFuture<'a> {
+        reader: &'a mut Reader,
+        // `None` after completion.
+        bytes: Option<&'a mut [u8]>,
+        #[pin]
+        _pin: PhantomPinned,
+    }
+
+    impl PinnedDrop for ReadFuture<'_> {
+        fn drop(this: Pin<&mut Self>) {
+            this.project().reader.settle();
+        }
+    }
+}
+
+impl Future for ReadFuture<'_> {
+    type Output = io::Result<usize>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let Some(bytes) = this.bytes.as_mut() else { finished("ReadFuture") };
+        let count = ready!(this.reader.poll_copy_out(cx, bytes));
+        *this.bytes = None;
+        Poll::Ready(Ok(count))
+    }
+}
+
+impl FusedFuture for ReadFuture<'_> {
+    fn is_terminated(&self) -> bool {
+        self.bytes.is_none()
+    }
+}
+
+impl fmt::Debug for ReadFuture<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadFuture").field("reader", &self.reader).finish_non_exhaustive()
+    }
+}
+
+/// One end of a [`duplex_bytes`] pipe.
+pub struct ByteConnection {
+    pub(super) writer: Writer,
+    pub(super) reader: Reader,
+}
+
+impl ByteConnection {
+    /// The two halves, to be used by two threads or tasks. Each closes its own direction.
+    pub fn split(self) -> (Writer, Reader) {
+        (self.writer, self.reader)
+    }
+
+    /// The two halves, borrowed.
+    pub fn split_mut(&mut self) -> (&mut Writer, &mut Reader) {
+        (&mut self.writer, &mut self.reader)
+    }
+
+    /// [`Reader::read_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TimedOut`]; nothing was read then.
+    pub fn read_timeout(&mut self, bytes: &mut [u8], timeout: Duration) -> io::Result<usize> {
+        self.reader.read_timeout(bytes, timeout)
+    }
+
+    /// [`Reader::read_deadline`].
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TimedOut`]; nothing was read then.
+    pub fn read_deadline(&mut self, bytes: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        self.reader.read_deadline(bytes, deadline)
+    }
+
+    /// [`Reader::read_async`].
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future has read nothing.
+    pub fn read_async<'a>(&'a mut self, bytes: &'a mut [u8]) -> ReadFuture<'a> {
+        self.reader.read_async(bytes)
+    }
+
+    /// [`Writer::write_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TimedOut`] or [`ErrorKind::BrokenPipe`]; nothing was written then.
+    pub fn write_timeout(&mut self, bytes: &[u8], timeout: Duration) -> io::Result<usize> {
+        self.writer.write_timeout(bytes, timeout)
+    }
+
+    /// [`Writer::write_deadline`].
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TimedOut`] or [`ErrorKind::BrokenPipe`]; nothing was written then.
+    pub fn write_deadline(&mut self, bytes: &[u8], deadline: Instant) -> io::Result<usize> {
+        self.writer.write_deadline(bytes, deadline)
+    }
+
+    /// [`Writer::write_async`].
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future has written nothing.
+    pub fn write_async<'a>(&'a mut self, bytes: &'a [u8]) -> WriteFuture<'a> {
+        self.writer.write_async(bytes)
+    }
+
+    /// Closes this end, in both directions. What was written to it before can still be read.
+    pub fn close(&mut self) {
+        self.writer.close();
+        self.reader.close();
+    }
+
+    /// Whether a direction is closed, from either end: a snapshot.
+    pub fn is_closed(&self) -> bool {
+        self.writer.is_closed() || self.reader.is_closed()
+    }
+
+    /// How many bytes each direction can hold.
+    pub fn capacity(&self) -> usize {
+        self.writer.capacity()
+    }
+
+    /// How many of the four halves are waiting: a snapshot.
+    pub fn waiting(&self) -> usize {
+        self.writer.waiting() + self.reader.waiting()
+    }
+}
+
+impl fmt::Debug for ByteConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ByteConnection")
+            .field("writer", &self.writer)
+            .field("reader", &self.reader)
+            .finish()
+    }
+}

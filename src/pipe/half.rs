@@ -1,0 +1,342 @@
+//! One end's part in one direction of a pipe: its index, and its sleep.
+//!
+//! # The words
+//!
+//! Each direction has two index words, one for each side, on cache lines of their own:
+//!
+//! ```text
+//!   63                                         3      2        1      0
+//!  ┌───────────────────────────────────────────┬──────┬────────┬──────┐
+//!  │ position: items written, or items read    │ GONE │ CLOSED │ WAIT │
+//!  └───────────────────────────────────────────┴──────┴────────┴──────┘
+//! ```
+//!
+//! | part | meaning | set by | cleared by |
+//! |---|---|---|---|
+//! | position, `CLOSED` | how far this side is; it has left | this side alone | – |
+//! | `GONE` | the reader has left, told in the word that the writer has at hand | the reader, by `fetch_or` | the writer's next swap, which remembers it |
+//! | `WAIT` | the *other* side sleeps until this word moves | the other side, by `fetch_or` | this side, by the swap that publishes; or the other side, taking it back |
+//!
+//! A publish is one swap: it moves the position, clears `WAIT`, and tells whether to wake. A sleeper
+//! sets `WAIT` by an RMW on the same word and looks at what it returns: if the word has moved, it
+//! does not sleep. One word, one order, no fence.
+//!
+//! # The waker cells
+//!
+//! `WAIT` clear after a registration means that the peer *is taking* the waker, now or soon: its
+//! swap comes before its take. A second registration must not write the same cell. So each
+//! side has two, and both sides count registrations that were consumed, modulo 2:
+//!
+//! | private bit | says | flipped |
+//! |---|---|---|
+//! | `my_turn` | the cell that my next registration writes | when I find that the peer has consumed one: `WAIT` was clear when I took it back |
+//! | `peer_turn` | the cell that the peer's registration is in | after each take |
+//!
+//! A peer takes before it publishes again, so at most one take is outstanding: when a registration in
+//! cell 1 has been consumed, the take from cell 0 is over. Loom reports concurrent writes if there
+//! is one cell only.
+//!
+//! # Cancellation
+//!
+//! [`Half::settle`] takes the registration back: if `WAIT` is still set, the waker is dropped; if
+//! not, the peer wakes it for nothing. There is one waiter to a side and nothing to pass on. An
+//! operation that was forgotten is settled by the next one, or by the end's drop.
+//!
+//! # Orderings
+//!
+//! A publish is a Release: items, or free room, come before the position. The look at the peer's
+//! word is an Acquire. The cells are guarded by `WAIT`: written before the `fetch_or` (Release),
+//! taken after the swap (Acquire) that found it.
+
+#![expect(unsafe_code, reason = "owns the waker cells")]
+
+use crate::sys::atomic::{AtomicU64, Ordering};
+use crate::sys::{Arc, UnsafeCell};
+use crate::wait::{discard, wake};
+use crossbeam_utils::CachePadded;
+use std::task::{Context, Waker};
+
+const WAIT: u64 = 1;
+const CLOSED: u64 = 2;
+const GONE: u64 = 4;
+const POSITION_SHIFT: u32 = 3;
+
+/// Positions end where the word does.
+pub(super) const fn wrap(position: u64) -> u64 {
+    position & (u64::MAX >> POSITION_SHIFT)
+}
+
+/// The side that writes, as an index.
+pub(super) const WRITER: usize = 0;
+/// The side that reads.
+pub(super) const READER: usize = 1;
+
+/// A value of an index word.
+#[derive(Clone, Copy)]
+struct Word(u64);
+
+impl Word {
+    const fn position(self) -> u64 {
+        self.0 >> POSITION_SHIFT
+    }
+    const fn is_closed(self) -> bool {
+        self.0 & CLOSED != 0
+    }
+    const fn is_waited_on(self) -> bool {
+        self.0 & WAIT != 0
+    }
+    const fn is_gone(self) -> bool {
+        self.0 & GONE != 0
+    }
+    /// Whether a sleeper may sleep on: what its side says is the same.
+    const fn says_as(self, other: Self) -> bool {
+        (self.0 ^ other.0) & !(WAIT | GONE) == 0
+    }
+}
+
+/// What lies between the two ends.
+pub(super) trait Buffer {
+    /// Both ends are gone: drops what lies between the positions.
+    fn clear(&mut self, head: u64, tail: u64);
+}
+
+struct Side {
+    index: AtomicU64,
+    /// Where this side registers.
+    cells: [UnsafeCell<Option<Waker>>; 2],
+}
+
+/// What both ends of one direction share.
+pub(super) struct Shared<B: Buffer> {
+    sides: [CachePadded<Side>; 2],
+    pub(super) buffer: B,
+}
+
+// SAFETY: the waker cells are handed back and forth by `WAIT` (see the module's documentation), and
+// wakers are `Send`; the buffer speaks for itself.
+unsafe impl<B: Buffer + Sync> Sync for Shared<B> {}
+// SAFETY: nothing here is tied to a thread.
+unsafe impl<B: Buffer + Send> Send for Shared<B> {}
+
+impl<B: Buffer> Shared<B> {
+    pub(super) fn new(buffer: B) -> Self {
+        let side = || {
+            CachePadded::new(Side {
+                index: AtomicU64::new(0),
+                cells: [UnsafeCell::new(None), UnsafeCell::new(None)],
+            })
+        };
+        Self { sides: [side(), side()], buffer }
+    }
+
+    fn position(&self, side: usize) -> u64 {
+        Word(self.sides[side].index.load(Ordering::Acquire)).position()
+    }
+
+    fn waiting(&self) -> usize {
+        // Relaxed: a snapshot.
+        let waits = |side: &Side| Word(side.index.load(Ordering::Relaxed)).is_waited_on();
+        self.sides.iter().filter(|side| waits(side)).count()
+    }
+}
+
+impl<B: Buffer> Drop for Shared<B> {
+    fn drop(&mut self) {
+        let (head, tail) = (self.position(READER), self.position(WRITER));
+        self.buffer.clear(head, tail);
+    }
+}
+
+/// One side of one direction, used by one thread or task at a time.
+pub(super) struct Half<B: Buffer, const SIDE: usize> {
+    pub(super) shared: Arc<Shared<B>>,
+    /// What this side's word says.
+    position: u64,
+    closed: bool,
+    /// A swap has found, and cleared, `GONE`.
+    gone: bool,
+    /// What the peer's word said when it was last looked at.
+    peer: Word,
+    my_turn: usize,
+    peer_turn: usize,
+    registered: bool,
+}
+
+impl<B: Buffer, const SIDE: usize> Half<B, SIDE> {
+    const PEER: usize = 1 - SIDE;
+
+    pub(super) fn new(shared: Arc<Shared<B>>) -> Self {
+        Self {
+            shared,
+            position: 0,
+            closed: false,
+            gone: false,
+            peer: Word(0),
+            my_turn: 0,
+            peer_turn: 0,
+            registered: false,
+        }
+    }
+
+    fn mine(&self) -> &AtomicU64 {
+        &self.shared.sides[SIDE].index
+    }
+
+    fn theirs(&self) -> &AtomicU64 {
+        &self.shared.sides[Self::PEER].index
+    }
+
+    #[inline]
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The peer's position as last seen.
+    #[inline]
+    pub(super) fn peer_position(&self) -> u64 {
+        self.peer.position()
+    }
+
+    /// Looks at the peer's word again.
+    #[inline]
+    pub(super) fn refresh(&mut self) {
+        // Acquire: pairs with the Release in `publish` and `close`.
+        self.peer = Word(self.theirs().load(Ordering::Acquire));
+    }
+
+    /// Whether the peer had left when its word was last looked at.
+    pub(super) fn peer_has_left(&self) -> bool {
+        self.peer.is_closed()
+    }
+
+    /// Whether the reader has left: a look at the writer's own word, which it has at hand.
+    #[inline]
+    pub(super) fn reader_is_gone(&self) -> bool {
+        // Acquire: pairs with the Release in `close`.
+        self.gone || Word(self.mine().load(Ordering::Acquire)).is_gone()
+    }
+
+    /// Whether this side has left.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Whether either side has left: a snapshot.
+    pub(super) fn is_over(&self) -> bool {
+        self.closed || Word(self.theirs().load(Ordering::Acquire)).is_closed()
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.shared.waiting()
+    }
+
+    fn word(&self) -> u64 {
+        (self.position << POSITION_SHIFT) | if self.closed { CLOSED } else { 0 }
+    }
+
+    /// Moves this side on by `count`, and wakes the peer if it sleeps.
+    #[inline]
+    pub(super) fn publish(&mut self, count: u64) {
+        self.position = wrap(self.position.wrapping_add(count));
+        self.swap_and_wake();
+    }
+
+    /// Leaves, and wakes the peer if it sleeps.
+    pub(super) fn close(&mut self) {
+        if self.closed {
+            return;
+        }
+        self.closed = true;
+        if SIDE == READER {
+            // Release: pairs with the Acquire in `reader_is_gone`.
+            self.theirs().fetch_or(GONE, Ordering::Release);
+        }
+        self.swap_and_wake();
+    }
+
+    #[inline]
+    fn swap_and_wake(&mut self) {
+        // Release: pairs with the Acquire in `refresh`; publishes the items or the room. Acquire:
+        // pairs with the Release in `sleep`; the waker is in its cell.
+        let before = Word(self.mine().swap(self.word(), Ordering::AcqRel));
+        self.gone |= before.is_gone();
+        if before.is_waited_on() {
+            self.wake_peer();
+        }
+    }
+
+    #[cold]
+    fn wake_peer(&mut self) {
+        let waker = self.shared.sides[Self::PEER].cells[self.peer_turn].with_mut(|cell| {
+            // SAFETY: our swap has cleared `WAIT`, so this registration is ours to take, once; the
+            // peer writes the other cell until it has seen us publish again.
+            unsafe { (*cell).take() }
+        });
+        self.peer_turn ^= 1;
+        wake(waker);
+    }
+
+    /// Sleeps until the peer's word moves on from what it was when this side last looked.
+    /// `false`: it has already; look again.
+    pub(super) fn sleep(&mut self, cx: &Context<'_>) -> bool {
+        // A re-poll, or an operation that was given up: its cell is ours again, or spent.
+        let kept = self.take_back();
+        let waker = match kept {
+            Some(waker) if waker.will_wake(cx.waker()) => waker,
+            stale => {
+                discard(stale);
+                cx.waker().clone()
+            }
+        };
+        self.cell(|cell| *cell = Some(waker));
+        // Release: pairs with the Acquire in `swap_and_wake`; the waker is in its cell. Acquire: if
+        // the word has moved, what it publishes is about to be used.
+        let word = Word(self.theirs().fetch_or(WAIT, Ordering::AcqRel));
+        self.registered = true;
+        if word.says_as(self.peer) {
+            return true;
+        }
+        self.settle();
+        self.peer = word;
+        false
+    }
+
+    /// Ends a registration, if there is one.
+    pub(super) fn settle(&mut self) {
+        let waker = self.take_back();
+        discard(waker);
+    }
+
+    fn take_back(&mut self) -> Option<Waker> {
+        if !self.registered {
+            return None;
+        }
+        self.registered = false;
+        // AcqRel: if the peer has consumed the registration, its earlier takes are over; if not,
+        // the cell is ours.
+        let word = Word(self.theirs().fetch_and(!WAIT, Ordering::AcqRel));
+        if word.is_waited_on() {
+            self.cell(Option::take)
+        } else {
+            self.my_turn ^= 1;
+            None
+        }
+    }
+
+    /// The cell of the next registration.
+    fn cell<R>(&mut self, f: impl FnOnce(&mut Option<Waker>) -> R) -> R {
+        self.shared.sides[SIDE].cells[self.my_turn].with_mut(|cell| {
+            // SAFETY: no registration of ours is out, and the take of the last one that the peer
+            // consumed was from the other cell.
+            f(unsafe { &mut *cell })
+        })
+    }
+}
+
+impl<B: Buffer, const SIDE: usize> Drop for Half<B, SIDE> {
+    fn drop(&mut self) {
+        // In this order: a waker whose drop panics must not keep the peer asleep.
+        self.close();
+        self.settle();
+    }
+}

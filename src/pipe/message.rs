@@ -1,0 +1,647 @@
+//! The ends that carry messages.
+
+#![expect(unsafe_code, reason = "moves messages in and out of the slots that are its own")]
+
+use super::buffer::Slots;
+use super::half::{Half, READER, Shared, WRITER, wrap};
+use super::message_future::{RecvFuture, SendFuture};
+use crate::error::{
+    RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
+};
+use crate::sys::{Arc, Spin, deadline_after, is_past};
+use crate::wait::drive;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+/// A pipe for messages, one way, that holds up to `capacity` of them.
+///
+/// # Panics
+///
+/// If `capacity` is 0.
+///
+/// # Examples
+///
+/// ```
+/// let (mut sender, mut receiver) = bifrons::pipe::simplex(1);
+/// sender.send('a').unwrap();
+/// assert!(sender.try_send('b').is_err(), "full");
+/// drop(sender);
+/// assert_eq!(receiver.recv(), Ok('a'));
+/// assert!(receiver.recv().is_err(), "closed and drained");
+/// ```
+#[track_caller]
+pub fn simplex<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    let shared = Arc::new(Shared::new(Slots::new(capacity)));
+    (Sender { half: Half::new(Arc::clone(&shared)) }, Receiver { half: Half::new(shared) })
+}
+
+/// A pipe for messages, both ways: what one end sends, the other receives. Each direction holds up
+/// to `capacity` messages.
+///
+/// # Panics
+///
+/// If `capacity` is 0.
+#[track_caller]
+pub fn duplex<A, B>(capacity: usize) -> (Connection<A, B>, Connection<B, A>) {
+    let (there, from_here) = simplex(capacity);
+    let (back, from_there) = simplex(capacity);
+    (
+        Connection { sender: there, receiver: from_there },
+        Connection { sender: back, receiver: from_here },
+    )
+}
+
+/// Why a message cannot pass now.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    Blocked,
+    Closed,
+}
+
+/// The end of a message pipe that sends.
+pub struct Sender<T> {
+    half: Half<Slots<T>, WRITER>,
+}
+
+impl<T> Sender<T> {
+    /// Whether a message may be written now.
+    fn room(&mut self) -> Result<(), Refusal> {
+        if self.half.is_closed() || self.half.reader_is_gone() {
+            return Err(Refusal::Closed);
+        }
+        if self.is_full() {
+            self.half.refresh();
+            if self.half.peer_has_left() {
+                return Err(Refusal::Closed);
+            }
+            if self.is_full() {
+                return Err(Refusal::Blocked);
+            }
+        }
+        Ok(())
+    }
+
+    /// As far as the reader's position is known.
+    fn is_full(&self) -> bool {
+        let in_flight = wrap(self.half.position().wrapping_sub(self.half.peer_position()));
+        in_flight >= self.capacity() as u64
+    }
+
+    /// Writes a message where [`Sender::room`] has found room.
+    fn write(&mut self, message: T) {
+        // SAFETY: `room` said so: the reader has freed this slot, and only this end writes.
+        unsafe { self.half.shared.buffer.write(self.half.position(), message) };
+        self.half.publish(1);
+    }
+
+    /// Sends if there is room at once.
+    ///
+    /// # Errors
+    ///
+    /// The message comes back: [`TrySendError::Full`] or [`TrySendError::Closed`].
+    pub fn try_send(&mut self, message: T) -> Result<(), TrySendError<T>> {
+        match self.room() {
+            Ok(()) => {
+                self.write(message);
+                Ok(())
+            }
+            Err(Refusal::Blocked) => Err(TrySendError::Full(message)),
+            Err(Refusal::Closed) => Err(TrySendError::Closed(message)),
+        }
+    }
+
+    /// Sends, waiting for room as long as it takes.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits: not for a thread that runs tasks.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] with the message if either end is closed.
+    pub fn send(&mut self, message: T) -> Result<(), SendError<T>> {
+        match self.send_until(message, None) {
+            Ok(()) => Ok(()),
+            Err(SendTimeoutError::Closed(message)) => Err(SendError(message)),
+            Err(SendTimeoutError::TimedOut(_)) => unreachable!("there is no deadline"),
+        }
+    }
+
+    /// [`send`](Sender::send) for at most `timeout`; zero only tries, and what the clock cannot
+    /// represent waits for ever.
+    ///
+    /// # Errors
+    ///
+    /// The message comes back: [`SendTimeoutError::TimedOut`] or [`SendTimeoutError::Closed`].
+    pub fn send_timeout(
+        &mut self,
+        message: T,
+        timeout: Duration,
+    ) -> Result<(), SendTimeoutError<T>> {
+        self.send_until(message, deadline_after(timeout))
+    }
+
+    /// [`send`](Sender::send) until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// The message comes back: [`SendTimeoutError::TimedOut`] or [`SendTimeoutError::Closed`].
+    pub fn send_deadline(
+        &mut self,
+        message: T,
+        deadline: Instant,
+    ) -> Result<(), SendTimeoutError<T>> {
+        self.send_until(message, Some(deadline))
+    }
+
+    fn send_until(
+        &mut self,
+        message: T,
+        deadline: Option<Instant>,
+    ) -> Result<(), SendTimeoutError<T>> {
+        if !spin_while(deadline, || self.room() == Err(Refusal::Blocked)) {
+            return self.try_send(message).map_err(|error| match error {
+                TrySendError::Closed(message) => SendTimeoutError::Closed(message),
+                TrySendError::Full(_) => unreachable!("only the reader changes the room"),
+            });
+        }
+        let mut send = pin!(self.send_async(message));
+        match drive(send.as_mut(), deadline) {
+            Some(result) => result.map_err(SendTimeoutError::from),
+            None => match send.take() {
+                Some(message) => Err(SendTimeoutError::TimedOut(message)),
+                None => unreachable!("a pending send has its message"),
+            },
+        }
+    }
+
+    /// Sends, waiting for room as a task of any executor.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] with the message if either end is closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future has not sent: the message is dropped with it, unless [`SendFuture::take`]
+    /// takes it back first.
+    pub fn send_async(&mut self, message: T) -> SendFuture<'_, T> {
+        SendFuture::new(self, message)
+    }
+
+    /// Waits for room, or for the end of the pipe.
+    pub(super) fn poll_room(&mut self, cx: &Context<'_>) -> Poll<Result<(), Refusal>> {
+        loop {
+            match self.room() {
+                Err(Refusal::Blocked) if self.half.sleep(cx) => return Poll::Pending,
+                Err(Refusal::Blocked) => {}
+                result => {
+                    self.half.settle();
+                    return Poll::Ready(result);
+                }
+            }
+        }
+    }
+
+    /// Writes a message for which `poll_room` has found room.
+    pub(super) fn write_polled(&mut self, message: T) -> Result<(), SendError<T>> {
+        match self.room() {
+            Ok(()) => {
+                self.write(message);
+                Ok(())
+            }
+            Err(Refusal::Closed) => Err(SendError(message)),
+            Err(Refusal::Blocked) => panic!("bifrons: a message without a `poll_ready` before it"),
+        }
+    }
+
+    /// Gives up a wait.
+    pub(super) fn settle(&mut self) {
+        self.half.settle();
+    }
+
+    /// Closes this end: the receiver drains what is left, then meets the end.
+    pub fn close(&mut self) {
+        self.half.close();
+    }
+
+    /// Whether either end is closed: a snapshot.
+    pub fn is_closed(&self) -> bool {
+        self.half.is_over()
+    }
+
+    /// How many messages the pipe can hold.
+    pub fn capacity(&self) -> usize {
+        self.half.shared.buffer.capacity()
+    }
+
+    /// How many of the two ends are waiting: a snapshot.
+    pub fn waiting(&self) -> usize {
+        self.half.waiting()
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("capacity", &self.capacity())
+            .field("closed", &self.is_closed())
+            .field("waiting", &self.waiting())
+            .finish()
+    }
+}
+
+/// The end of a message pipe that receives.
+pub struct Receiver<T> {
+    half: Half<Slots<T>, READER>,
+}
+
+impl<T> Receiver<T> {
+    /// Whether a message may be read now.
+    fn filled(&mut self) -> Result<(), Refusal> {
+        if self.half.position() == self.half.peer_position() {
+            self.half.refresh();
+            if self.half.position() == self.half.peer_position() {
+                let over = self.half.peer_has_left() || self.half.is_closed();
+                return Err(if over { Refusal::Closed } else { Refusal::Blocked });
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a message that [`Receiver::filled`] has found.
+    fn read(&mut self) -> T {
+        // SAFETY: `filled` said so: the writer has filled this slot, and it is read once, for the
+        // position moves on.
+        let message = unsafe { self.half.shared.buffer.read(self.half.position()) };
+        self.half.publish(1);
+        message
+    }
+
+    /// Receives if there is a message at once.
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError::Empty`], or [`TryRecvError::Closed`] if no message will ever come.
+    pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
+        match self.filled() {
+            Ok(()) => Ok(self.read()),
+            Err(Refusal::Blocked) => Err(TryRecvError::Empty),
+            Err(Refusal::Closed) => Err(TryRecvError::Closed),
+        }
+    }
+
+    /// Receives, waiting for a message as long as it takes.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits: not for a thread that runs tasks.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`] if the pipe is closed and drained.
+    pub fn recv(&mut self) -> Result<T, RecvError> {
+        match self.recv_until(None) {
+            Ok(message) => Ok(message),
+            Err(RecvTimeoutError::Closed) => Err(RecvError),
+            Err(RecvTimeoutError::TimedOut) => unreachable!("there is no deadline"),
+        }
+    }
+
+    /// [`recv`](Receiver::recv) for at most `timeout`; zero only tries, and what the clock cannot
+    /// represent waits for ever.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvTimeoutError::TimedOut`], or [`RecvTimeoutError::Closed`] if no message will ever
+    /// come.
+    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<T, RecvTimeoutError> {
+        self.recv_until(deadline_after(timeout))
+    }
+
+    /// [`recv`](Receiver::recv) until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvTimeoutError::TimedOut`], or [`RecvTimeoutError::Closed`] if no message will ever
+    /// come.
+    pub fn recv_deadline(&mut self, deadline: Instant) -> Result<T, RecvTimeoutError> {
+        self.recv_until(Some(deadline))
+    }
+
+    fn recv_until(&mut self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
+        if !self.ready_until(deadline) {
+            return Err(RecvTimeoutError::TimedOut);
+        }
+        self.try_recv().map_err(|error| match error {
+            TryRecvError::Closed => RecvTimeoutError::Closed,
+            TryRecvError::Empty => unreachable!("only this end takes messages"),
+        })
+    }
+
+    /// Receives, waiting for a message as a task of any executor.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`] if the pipe is closed and drained.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses no message.
+    pub fn recv_async(&mut self) -> RecvFuture<'_, T> {
+        RecvFuture::new(self)
+    }
+
+    /// Waits for a message, or for the end of the pipe.
+    pub(super) fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Result<T, RecvError>> {
+        self.poll_filled(cx).map(|filled| match filled {
+            Ok(()) => Ok(self.read()),
+            Err(_) => Err(RecvError),
+        })
+    }
+
+    fn poll_filled(&mut self, cx: &Context<'_>) -> Poll<Result<(), Refusal>> {
+        loop {
+            match self.filled() {
+                Err(Refusal::Blocked) if self.half.sleep(cx) => return Poll::Pending,
+                Err(Refusal::Blocked) => {}
+                result => {
+                    self.half.settle();
+                    return Poll::Ready(result);
+                }
+            }
+        }
+    }
+
+    /// Gives up a wait.
+    pub(super) fn settle(&mut self) {
+        self.half.settle();
+    }
+
+    /// The next message, left in the pipe; `None` if there is none now.
+    pub fn peek(&mut self) -> Option<&T> {
+        self.filled().ok()?;
+        // SAFETY: `filled` said so; the message stays as long as this end is borrowed.
+        Some(unsafe { self.half.shared.buffer.peek(self.half.position()) })
+    }
+
+    /// Whether [`try_recv`](Receiver::try_recv) would return something other than `Empty`: there is
+    /// a message, or the end of the pipe.
+    pub fn has_data(&mut self) -> bool {
+        self.filled() != Err(Refusal::Blocked)
+    }
+
+    /// Waits for a message or the end of the pipe, which it leaves there, for at most `timeout`;
+    /// `false` if neither has come.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits: not for a thread that runs tasks.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let (sender, mut receiver) = bifrons::pipe::simplex::<u8>(1);
+    /// assert!(!receiver.ready_timeout(Duration::from_millis(1)));
+    /// drop(sender);
+    /// assert!(receiver.ready_timeout(Duration::ZERO), "the end of the pipe");
+    /// ```
+    pub fn ready_timeout(&mut self, timeout: Duration) -> bool {
+        self.ready_until(deadline_after(timeout))
+    }
+
+    fn ready_until(&mut self, deadline: Option<Instant>) -> bool {
+        if !spin_while(deadline, || self.filled() == Err(Refusal::Blocked)) {
+            return true;
+        }
+        let ready = drive(pin!(poll_fn(|cx| self.poll_filled(cx))), deadline).is_some();
+        self.half.settle();
+        ready
+    }
+
+    /// Closes this end: the sender gets its messages back from now on. What was sent before can
+    /// still be received.
+    pub fn close(&mut self) {
+        self.half.close();
+    }
+
+    /// Whether either end is closed: a snapshot. There may be messages left.
+    pub fn is_closed(&self) -> bool {
+        self.half.is_over()
+    }
+
+    /// How many messages the pipe can hold.
+    pub fn capacity(&self) -> usize {
+        self.half.shared.buffer.capacity()
+    }
+
+    /// How many of the two ends are waiting: a snapshot.
+    pub fn waiting(&self) -> usize {
+        self.half.waiting()
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver")
+            .field("capacity", &self.capacity())
+            .field("closed", &self.is_closed())
+            .field("waiting", &self.waiting())
+            .finish()
+    }
+}
+
+/// Repeats `blocked` for as long as spinning may pay; whether it still is.
+pub(super) fn spin_while(deadline: Option<Instant>, mut blocked: impl FnMut() -> bool) -> bool {
+    if !blocked() {
+        return false;
+    }
+    if deadline.is_some_and(is_past) {
+        return true;
+    }
+    let mut spin = Spin::new();
+    while spin.again() {
+        if !blocked() {
+            return false;
+        }
+    }
+    true
+}
+
+/// One end of a [`duplex`] pipe: it sends `S` and receives `R`.
+pub struct Connection<S, R> {
+    sender: Sender<S>,
+    receiver: Receiver<R>,
+}
+
+impl<S, R> Connection<S, R> {
+    /// The two halves, to be used by two threads or tasks. Each closes its own direction.
+    pub fn split(self) -> (Sender<S>, Receiver<R>) {
+        (self.sender, self.receiver)
+    }
+
+    /// The two halves, borrowed.
+    pub fn split_mut(&mut self) -> (&mut Sender<S>, &mut Receiver<R>) {
+        (&mut self.sender, &mut self.receiver)
+    }
+
+    /// [`Sender::try_send`].
+    ///
+    /// # Errors
+    ///
+    /// The message comes back: [`TrySendError::Full`] or [`TrySendError::Closed`].
+    pub fn try_send(&mut self, message: S) -> Result<(), TrySendError<S>> {
+        self.sender.try_send(message)
+    }
+
+    /// [`Sender::send`].
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] with the message if either end is closed.
+    pub fn send(&mut self, message: S) -> Result<(), SendError<S>> {
+        self.sender.send(message)
+    }
+
+    /// [`Sender::send_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// The message comes back: [`SendTimeoutError::TimedOut`] or [`SendTimeoutError::Closed`].
+    pub fn send_timeout(
+        &mut self,
+        message: S,
+        timeout: Duration,
+    ) -> Result<(), SendTimeoutError<S>> {
+        self.sender.send_timeout(message, timeout)
+    }
+
+    /// [`Sender::send_deadline`].
+    ///
+    /// # Errors
+    ///
+    /// The message comes back: [`SendTimeoutError::TimedOut`] or [`SendTimeoutError::Closed`].
+    pub fn send_deadline(
+        &mut self,
+        message: S,
+        deadline: Instant,
+    ) -> Result<(), SendTimeoutError<S>> {
+        self.sender.send_deadline(message, deadline)
+    }
+
+    /// [`Sender::send_async`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`Sender::send_async`].
+    pub fn send_async(&mut self, message: S) -> SendFuture<'_, S> {
+        self.sender.send_async(message)
+    }
+
+    /// [`Receiver::try_recv`].
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError::Empty`], or [`TryRecvError::Closed`] if no message will ever come.
+    pub fn try_recv(&mut self) -> Result<R, TryRecvError> {
+        self.receiver.try_recv()
+    }
+
+    /// [`Receiver::recv`].
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`] if the pipe is closed and drained.
+    pub fn recv(&mut self) -> Result<R, RecvError> {
+        self.receiver.recv()
+    }
+
+    /// [`Receiver::recv_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// [`RecvTimeoutError::TimedOut`] or [`RecvTimeoutError::Closed`].
+    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<R, RecvTimeoutError> {
+        self.receiver.recv_timeout(timeout)
+    }
+
+    /// [`Receiver::recv_deadline`].
+    ///
+    /// # Errors
+    ///
+    /// [`RecvTimeoutError::TimedOut`] or [`RecvTimeoutError::Closed`].
+    pub fn recv_deadline(&mut self, deadline: Instant) -> Result<R, RecvTimeoutError> {
+        self.receiver.recv_deadline(deadline)
+    }
+
+    /// [`Receiver::recv_async`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`Receiver::recv_async`].
+    pub fn recv_async(&mut self) -> RecvFuture<'_, R> {
+        self.receiver.recv_async()
+    }
+
+    /// [`Receiver::peek`].
+    pub fn peek(&mut self) -> Option<&R> {
+        self.receiver.peek()
+    }
+
+    /// [`Receiver::has_data`].
+    pub fn has_data(&mut self) -> bool {
+        self.receiver.has_data()
+    }
+
+    /// [`Receiver::ready_timeout`].
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    pub fn ready_timeout(&mut self, timeout: Duration) -> bool {
+        self.receiver.ready_timeout(timeout)
+    }
+
+    /// Closes this end, in both directions. What was sent to it before can still be received.
+    pub fn close(&mut self) {
+        self.sender.close();
+        self.receiver.close();
+    }
+
+    /// Whether a direction is closed, from either end: a snapshot.
+    pub fn is_closed(&self) -> bool {
+        self.sender.is_closed() || self.receiver.is_closed()
+    }
+
+    /// How many messages each direction can hold.
+    pub fn capacity(&self) -> usize {
+        self.sender.capacity()
+    }
+
+    /// How many of the four halves are waiting: a snapshot.
+    pub fn waiting(&self) -> usize {
+        self.sender.waiting() + self.receiver.waiting()
+    }
+}
+
+impl<S, R> fmt::Debug for Connection<S, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("sender", &self.sender)
+            .field("receiver", &self.receiver)
+            .finish()
+    }
+}

@@ -1,0 +1,501 @@
+//! Mutual exclusion that its owner may take again.
+//!
+//! # State
+//!
+//! A [`RawLock`], and beside it one word:
+//!
+//! ```text
+//!   63                                16 15             0
+//!  ┌────────────────────────────────────┬────────────────┐
+//!  │ owner's id, 0: nobody              │ depth          │
+//!  └────────────────────────────────────┴────────────────┘
+//! ```
+//!
+//! | transition | by | how |
+//! |---|---|---|
+//! | 0 → (me, 1) | who has just taken the raw lock | store |
+//! | (me, n) → (me, n + 1), n ≥ 1 | re-entry | thread face: load and store; owner face: CAS |
+//! | (me, n + 1) → (me, n), n ≥ 1 | a guard's drop | the same |
+//! | (me, 1) → 0 | the last guard's drop, which then releases the raw lock | the same |
+//! | (me, n) → 0 → (me, n) | a blocking wait on a condition | CAS; store |
+//!
+//! A thread's guards never leave it and its id is nobody else's, so while the word says "me" only
+//! this thread changes it: a plain load and store will do, and re-entry costs no read-modify-write.
+//! An [`Owner`] may be in use on several threads at once, so there every change is a CAS, from a
+//! value that says "me". Ids are never reused, so a CAS cannot mistake one hold for another.
+//!
+//! # Orderings
+//!
+//! Exclusion between owners is the raw lock's. On the owner face a thread may enter a hold that
+//! another thread of the same owner has begun: the store of (me, 1) is a Release, re-entry an
+//! Acquire. The last guard to go may be another thread's than the first: each drop is AcqRel, so
+//! that the raw lock's Release publishes what all of them have done.
+//!
+//! # Cancellation
+//!
+//! The wait is the raw lock's, so is its cancellation. A future that is ready has stored (me, 1) in
+//! the same poll.
+
+#![expect(unsafe_code, reason = "the guards, and each wait pairs its node with its own lock")]
+
+mod guard;
+mod owner;
+
+pub(crate) use self::guard::Suspended;
+pub use self::guard::{OwnerGuard, ReentrantLockGuard};
+pub use self::owner::{Owner, OwnerScope};
+
+use self::owner::thread_id;
+use crate::error::TimedOut;
+use crate::lock::RawLock;
+use crate::sys::atomic::{AtomicU64, Ordering};
+use crate::sys::{const_fn, deadline_after};
+use crate::wait::{Node, finished};
+use futures_core::FusedFuture;
+use pin_project_lite::pin_project;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+const DEPTH_BITS: u32 = 16;
+const MAX_DEPTH: u64 = (1 << DEPTH_BITS) - 1;
+
+/// A value of the word.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Hold(u64);
+
+impl Hold {
+    const NONE: Self = Self(0);
+
+    const fn first(owner: u64) -> Self {
+        Self((owner << DEPTH_BITS) | 1)
+    }
+    const fn owner(self) -> u64 {
+        self.0 >> DEPTH_BITS
+    }
+    const fn depth(self) -> u64 {
+        self.0 & MAX_DEPTH
+    }
+    /// One level deeper, for the same owner.
+    #[track_caller]
+    fn deeper(self) -> Self {
+        assert!(self.depth() < MAX_DEPTH, "bifrons: a reentrant lock held {MAX_DEPTH} times");
+        Self(self.0 + 1)
+    }
+    /// One level less.
+    const fn shallower(self) -> Self {
+        if self.depth() == 1 { Self::NONE } else { Self(self.0 - 1) }
+    }
+}
+
+/// Mutual exclusion that its owner may take again, without waiting for itself.
+///
+/// The owner is either a thread ([`lock`](ReentrantLock::lock)), or an explicit [`Owner`]
+/// ([`lock_async`](ReentrantLock::lock_async), [`lock_as`](ReentrantLock::lock_as)): tasks have no
+/// identity of their own that every executor knows. The thread face always means the thread, also
+/// inside a polled scope of an owner. Different owners exclude each other, whatever their face.
+///
+/// As an owner may have several guards at a time, they give `&T` only: put a
+/// [`Cell`](std::cell::Cell), a [`RefCell`](std::cell::RefCell) or an atomic inside.
+///
+/// # Fairness
+///
+/// That of [`Lock`](crate::Lock#fairness). Whether a call is a re-entry is decided when it is made,
+/// and again at each poll; a wait that is queued is not woken because its owner has meanwhile
+/// locked on another thread.
+///
+/// # Memory effects
+///
+/// Everything done while holding the lock happens before everything done by the next owner.
+///
+/// # Panics
+///
+/// At a depth of 65 535 a further lock panics and changes nothing.
+///
+/// # Examples
+///
+/// ```
+/// use bifrons::{Owner, ReentrantLock};
+/// use std::sync::atomic::{AtomicU32, Ordering};
+///
+/// let lock = ReentrantLock::new(AtomicU32::new(0));
+/// let outer = lock.lock();
+/// let inner = lock.lock();
+/// inner.fetch_add(1, Ordering::Relaxed);
+/// assert_eq!(lock.depth(), 2);
+/// drop((outer, inner));
+///
+/// let owner = Owner::new();
+/// futures::executor::block_on(async {
+///     let outer = lock.lock_async(&owner).await;
+///     let inner = lock.lock_async(&owner).await;
+///     assert_eq!(inner.load(Ordering::Relaxed), 1);
+///     assert!(lock.try_lock().is_none(), "this thread is another owner");
+/// #   drop(outer);
+/// });
+/// ```
+pub struct ReentrantLock<T: ?Sized> {
+    raw: RawLock,
+    hold: AtomicU64,
+    data: T,
+}
+
+// SAFETY: the value moves with the lock.
+unsafe impl<T: ?Sized + Send> Send for ReentrantLock<T> {}
+// SAFETY: guards of the thread face stay on one thread, which alone gets `&T` while it holds: `T:
+// Send` suffices. The owner face, where several threads may have `&T` at a time, asks for `T: Sync`.
+unsafe impl<T: ?Sized + Send> Sync for ReentrantLock<T> {}
+
+impl<T> ReentrantLock<T> {
+    const_fn! {
+        /// A free lock around `value`.
+        pub const fn new(value: T) -> Self {
+            Self { raw: RawLock::new(), hold: AtomicU64::new(0), data: value }
+        }
+    }
+
+    /// The value, without locking: nobody else can have the lock.
+    pub fn into_inner(self) -> T {
+        self.data
+    }
+}
+
+impl<T: ?Sized> ReentrantLock<T> {
+    fn hold(&self) -> Hold {
+        // Relaxed: says "me" only if I wrote it, or another thread of my owner did, and then
+        // re-entry is a CAS with its own ordering.
+        Hold(self.hold.load(Ordering::Relaxed))
+    }
+
+    /// Re-entry of the thread face. No RMW: see the module's documentation.
+    #[inline]
+    fn reenter(&self, me: u64) -> bool {
+        let hold = self.hold();
+        if hold.owner() != me {
+            return false;
+        }
+        self.hold.store(hold.deeper().0, Ordering::Relaxed);
+        true
+    }
+
+    /// Re-entry of the owner face.
+    fn reenter_shared(&self, me: u64) -> bool {
+        let mut hold = self.hold();
+        while hold.owner() == me {
+            // Acquire: pairs with the Release in `begin`, by whichever thread.
+            match self.hold.compare_exchange_weak(
+                hold.0,
+                hold.deeper().0,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return true,
+                Err(seen) => hold = Hold(seen),
+            }
+        }
+        false
+    }
+
+    /// The raw lock has just been taken.
+    #[inline]
+    fn begin(&self, hold: Hold) {
+        // Release: pairs with the Acquire in `reenter_shared`.
+        self.hold.store(hold.0, Ordering::Release);
+    }
+
+    /// Locks on this thread if that is possible at once. Re-entry always is.
+    #[inline]
+    pub fn try_lock(&self) -> Option<ReentrantLockGuard<'_, T>> {
+        let me = thread_id();
+        if self.reenter(me) {
+            return Some(ReentrantLockGuard::new(self));
+        }
+        self.raw.try_lock().then(|| {
+            self.begin(Hold::first(me));
+            ReentrantLockGuard::new(self)
+        })
+    }
+
+    /// Locks on this thread, waiting as long as it takes while another owner holds the lock.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits. In a task it waits for ever if the holder is an [`Owner`]
+    /// whose task needs this very thread to go on.
+    ///
+    /// # Panics
+    ///
+    /// At a depth of 65 535; nothing has changed then.
+    #[inline]
+    pub fn lock(&self) -> ReentrantLockGuard<'_, T> {
+        let me = thread_id();
+        if !self.reenter(me) {
+            self.raw.lock();
+            self.begin(Hold::first(me));
+        }
+        ReentrantLockGuard::new(self)
+    }
+
+    /// [`lock`](ReentrantLock::lock) for at most `timeout`; zero only tries, and what the clock
+    /// cannot represent waits for ever.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`] if the lock was not to be had in time.
+    ///
+    /// # Panics
+    ///
+    /// As [`lock`](ReentrantLock::lock).
+    pub fn lock_timeout(&self, timeout: Duration) -> Result<ReentrantLockGuard<'_, T>, TimedOut> {
+        self.lock_until(deadline_after(timeout))
+    }
+
+    /// [`lock`](ReentrantLock::lock) until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`] if the lock was not to be had in time.
+    ///
+    /// # Panics
+    ///
+    /// As [`lock`](ReentrantLock::lock).
+    pub fn lock_deadline(&self, deadline: Instant) -> Result<ReentrantLockGuard<'_, T>, TimedOut> {
+        self.lock_until(Some(deadline))
+    }
+
+    fn lock_until(&self, deadline: Option<Instant>) -> Result<ReentrantLockGuard<'_, T>, TimedOut> {
+        let me = thread_id();
+        if !self.reenter(me) {
+            if !self.raw.lock_until(deadline) {
+                return Err(TimedOut);
+            }
+            self.begin(Hold::first(me));
+        }
+        Ok(ReentrantLockGuard::new(self))
+    }
+
+    /// The value, without locking: nobody else can have the lock.
+    pub fn get_mut(&mut self) -> &mut T {
+        &mut self.data
+    }
+
+    /// How many guards the present owner has, whoever it is; 0 if nobody holds the lock: a
+    /// snapshot.
+    pub fn depth(&self) -> u32 {
+        self.hold().depth() as u32
+    }
+
+    /// Whether somebody holds the lock: a snapshot.
+    pub fn is_locked(&self) -> bool {
+        self.raw.is_locked()
+    }
+
+    /// Whether this thread holds the lock, by the thread face.
+    pub fn is_owned_by_current_thread(&self) -> bool {
+        self.hold().owner() == thread_id()
+    }
+
+    /// Whether `owner` holds the lock: a snapshot, if the owner is in use on other threads.
+    pub fn is_owned_by(&self, owner: &Owner) -> bool {
+        self.hold().owner() == owner.id()
+    }
+
+    /// How many threads and tasks are registered and not yet woken: a snapshot.
+    pub fn waiting(&self) -> usize {
+        self.raw.waiting()
+    }
+}
+
+impl<T: ?Sized + Sync> ReentrantLock<T> {
+    /// Locks for `owner` if that is possible at once. Re-entry always is.
+    pub fn try_lock_as(&self, owner: &Owner) -> Option<OwnerGuard<'_, T>> {
+        let me = owner.id();
+        if self.reenter_shared(me) {
+            return Some(OwnerGuard::new(self, me));
+        }
+        self.raw.try_lock().then(|| {
+            self.begin(Hold::first(me));
+            OwnerGuard::new(self, me)
+        })
+    }
+
+    /// Blocking face of [`lock_async`](ReentrantLock::lock_async); same contract.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    pub fn lock_as(&self, owner: &Owner) -> OwnerGuard<'_, T> {
+        let me = owner.id();
+        if !self.reenter_shared(me) {
+            self.raw.lock();
+            self.begin(Hold::first(me));
+        }
+        OwnerGuard::new(self, me)
+    }
+
+    /// [`lock_as`](ReentrantLock::lock_as) for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`] if the lock was not to be had in time.
+    pub fn lock_as_timeout(
+        &self,
+        owner: &Owner,
+        timeout: Duration,
+    ) -> Result<OwnerGuard<'_, T>, TimedOut> {
+        self.lock_as_until(owner, deadline_after(timeout))
+    }
+
+    /// [`lock_as`](ReentrantLock::lock_as) until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`] if the lock was not to be had in time.
+    pub fn lock_as_deadline(
+        &self,
+        owner: &Owner,
+        deadline: Instant,
+    ) -> Result<OwnerGuard<'_, T>, TimedOut> {
+        self.lock_as_until(owner, Some(deadline))
+    }
+
+    fn lock_as_until(
+        &self,
+        owner: &Owner,
+        deadline: Option<Instant>,
+    ) -> Result<OwnerGuard<'_, T>, TimedOut> {
+        let me = owner.id();
+        if !self.reenter_shared(me) {
+            if !self.raw.lock_until(deadline) {
+                return Err(TimedOut);
+            }
+            self.begin(Hold::first(me));
+        }
+        Ok(OwnerGuard::new(self, me))
+    }
+
+    /// Locks for `owner`, waiting as a task of any executor while another owner holds the lock.
+    ///
+    /// Who passes the same owner shares its holds: the branches of one `join!` that use one owner
+    /// do not exclude each other. Give each branch an owner of its own, such as a
+    /// [`child`](Owner::child).
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`Lock::lock_async`](crate::Lock::lock_async).
+    ///
+    /// # Panics
+    ///
+    /// When polled, at a depth of 65 535; nothing has changed then.
+    pub fn lock_async(&self, owner: &Owner) -> ReentrantLockFuture<'_, T> {
+        ReentrantLockFuture::new(self, owner.id())
+    }
+
+    /// [`lock_async`](ReentrantLock::lock_async) for the owner whose [`scope`](Owner::scope) this
+    /// is.
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`Lock::lock_async`](crate::Lock::lock_async).
+    ///
+    /// # Panics
+    ///
+    /// Outside a scope.
+    #[track_caller]
+    pub fn lock_async_scoped(&self) -> ReentrantLockFuture<'_, T> {
+        let Some(owner) = Owner::current() else {
+            panic!(
+                "bifrons: `lock_async_scoped` outside a scope: \
+                 wrap the future in `owner.scope(..)`, or pass the owner to `lock_async`"
+            );
+        };
+        self.lock_async(&owner)
+    }
+}
+
+impl<T: Default> Default for ReentrantLock<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+impl<T> From<T> for ReentrantLock<T> {
+    fn from(value: T) -> Self {
+        Self::new(value)
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for ReentrantLock<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("ReentrantLock");
+        let (depth, waiting) = (self.depth(), self.waiting());
+        out.field("depth", &depth).field("waiting", &waiting);
+        match self.try_lock() {
+            Some(guard) => out.field("data", &&*guard),
+            None => out.field("data", &format_args!("<locked>")),
+        };
+        out.finish()
+    }
+}
+
+pin_project! {
+    /// The future of [`ReentrantLock::lock_async`] and [`ReentrantLock::lock_async_scoped`].
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ReentrantLockFuture<'a, T: ?Sized> {
+        // `None` after completion.
+        lock: Option<&'a ReentrantLock<T>>,
+        owner: u64,
+        #[pin]
+        node: Node,
+    }
+
+    impl<T: ?Sized> PinnedDrop for ReentrantLockFuture<'_, T> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            if let Some(lock) = this.lock.take() {
+                // SAFETY: the node is only ever queued on this lock.
+                unsafe { lock.raw.cancel(this.node.as_ref()) };
+            }
+        }
+    }
+}
+
+impl<'a, T: ?Sized> ReentrantLockFuture<'a, T> {
+    fn new(lock: &'a ReentrantLock<T>, owner: u64) -> Self {
+        Self { lock: Some(lock), owner, node: Node::new() }
+    }
+}
+
+impl<'a, T: ?Sized + Sync> Future for ReentrantLockFuture<'a, T> {
+    type Output = OwnerGuard<'a, T>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let (Some(lock), me) = (*this.lock, *this.owner) else { finished("ReentrantLockFuture") };
+        if lock.reenter_shared(me) {
+            // It may have been queued, or even woken, behind another owner.
+            // SAFETY: the node is only ever queued on this lock.
+            unsafe { lock.raw.cancel(this.node.as_ref()) };
+        } else {
+            // SAFETY: the node is only ever queued on this lock; `drop` cancels.
+            ready!(unsafe { lock.raw.poll(this.node.as_ref(), false, cx) });
+            lock.begin(Hold::first(me));
+        }
+        *this.lock = None;
+        Poll::Ready(OwnerGuard::new(lock, me))
+    }
+}
+
+impl<T: ?Sized + Sync> FusedFuture for ReentrantLockFuture<'_, T> {
+    fn is_terminated(&self) -> bool {
+        self.lock.is_none()
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for ReentrantLockFuture<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReentrantLockFuture").field("wait", &self.node).finish_non_exhaustive()
+    }
+}
