@@ -36,7 +36,7 @@ pub(super) mod sealed {
         fn address(&self) -> usize;
 
         /// Gives up the guard, and with it all others of a reentrant owner. The lock itself is
-        /// held until [`Relock::unlock`]. `Err`: another thread of the owner has done so.
+        /// held until [`Relock::unlock`]. `Err`: another wait of the owner has done so.
         fn suspend(self) -> Result<Self::Lock, Self>;
 
         /// The same for the async face: `Err` also if the owner has other guards, which a
@@ -162,7 +162,7 @@ impl<'a, T: ?Sized> sealed::Guard for ReentrantLockGuard<'a, T> {
     }
 
     fn suspend(self) -> Result<OfThread<'a, T>, Self> {
-        Ok(OfThread(self.suspend()))
+        self.suspend().map(OfThread)
     }
 }
 

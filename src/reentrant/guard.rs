@@ -13,6 +13,7 @@ use std::ops::Deref;
 #[must_use = "if unused the lock is released at once"]
 pub struct ReentrantLockGuard<'a, T: ?Sized> {
     lock: &'a ReentrantLock<T>,
+    owner: u64,
     /// The hold is this thread's: not `Send`. Shared, it is a `&T`: `Sync` iff `T: Sync`.
     _thread: PhantomData<*mut ()>,
 }
@@ -21,20 +22,28 @@ pub struct ReentrantLockGuard<'a, T: ?Sized> {
 unsafe impl<T: ?Sized + Sync> Sync for ReentrantLockGuard<'_, T> {}
 
 impl<'a, T: ?Sized> ReentrantLockGuard<'a, T> {
-    /// The caller has just locked on this thread.
+    /// The caller has just locked on this thread, whose id is `owner`.
     #[inline]
-    pub(super) fn new(lock: &'a ReentrantLock<T>) -> Self {
-        Self { lock, _thread: PhantomData }
+    pub(super) fn new(lock: &'a ReentrantLock<T>, owner: u64) -> Self {
+        Self { lock, owner, _thread: PhantomData }
+    }
+
+    /// What this thread holds. `None`: nothing, as it waits on a condition, and this runs in a
+    /// waker that the wait has called.
+    #[inline]
+    fn held(&self) -> Option<Hold> {
+        let hold = self.lock.hold();
+        (hold.owner() == self.owner).then_some(hold)
     }
 
     /// Gives up all guards of this thread, for [`Suspended::relock_for_thread`]; the raw lock is
-    /// still held.
-    pub(crate) fn suspend(self) -> Suspended<'a, T> {
-        let (lock, hold) = (self.lock, self.lock.hold());
+    /// still held. `Err`: an outer wait of this thread has done so.
+    pub(crate) fn suspend(self) -> Result<Suspended<'a, T>, Self> {
+        let (lock, Some(hold)) = (self.lock, self.held()) else { return Err(self) };
         mem::forget(self);
         // Relaxed: the raw lock publishes.
         lock.hold.store(Hold::NONE.0, Ordering::Relaxed);
-        Suspended { lock, hold }
+        Ok(Suspended { lock, hold })
     }
 
     pub(crate) fn address(&self) -> usize {
@@ -71,7 +80,7 @@ impl<'a, T: ?Sized> Suspended<'a, T> {
     pub(crate) fn relock_for_thread(self) -> ReentrantLockGuard<'a, T> {
         self.lock.raw.lock();
         self.lock.begin(self.hold);
-        ReentrantLockGuard::new(self.lock)
+        ReentrantLockGuard::new(self.lock, self.hold.owner())
     }
 
     pub(crate) fn relock_for_owner(self) -> OwnerGuard<'a, T> {
@@ -98,7 +107,7 @@ impl<T: ?Sized> Deref for ReentrantLockGuard<'_, T> {
 impl<T: ?Sized> Drop for ReentrantLockGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        let hold = self.lock.hold().shallower();
+        let Some(hold) = self.held().map(Hold::shallower) else { return };
         // Relaxed: only this thread changes the word while it holds the lock; the raw lock
         // publishes.
         self.lock.hold.store(hold.0, Ordering::Relaxed);

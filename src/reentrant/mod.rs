@@ -21,6 +21,8 @@
 //!
 //! A thread's guards never leave it and its id is nobody else's, so while the word says "me" only
 //! this thread changes it: a plain load and store will do, and re-entry costs no read-modify-write.
+//! It is looked at even so: a wait on a condition calls wakers once it has let go of the lock, and
+//! they may drop another guard of the waiting thread.
 //! An [`Owner`] may be in use on several threads at once, so there every change is a CAS, from a
 //! value that says "me". Ids are never reused, so a CAS cannot mistake one hold for another.
 //!
@@ -210,11 +212,11 @@ impl<T: ?Sized> ReentrantLock<T> {
     pub fn try_lock(&self) -> Option<ReentrantLockGuard<'_, T>> {
         let me = thread_id();
         if self.reenter(me) {
-            return Some(ReentrantLockGuard::new(self));
+            return Some(ReentrantLockGuard::new(self, me));
         }
         self.raw.try_lock().then(|| {
             self.begin(Hold::first(me));
-            ReentrantLockGuard::new(self)
+            ReentrantLockGuard::new(self, me)
         })
     }
 
@@ -235,7 +237,7 @@ impl<T: ?Sized> ReentrantLock<T> {
             self.raw.lock();
             self.begin(Hold::first(me));
         }
-        ReentrantLockGuard::new(self)
+        ReentrantLockGuard::new(self, me)
     }
 
     /// [`lock`](ReentrantLock::lock) for at most `timeout`; zero only tries, and what the clock
@@ -273,7 +275,7 @@ impl<T: ?Sized> ReentrantLock<T> {
             }
             self.begin(Hold::first(me));
         }
-        Ok(ReentrantLockGuard::new(self))
+        Ok(ReentrantLockGuard::new(self, me))
     }
 
     /// The value, without locking: nobody else can have the lock.
