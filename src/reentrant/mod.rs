@@ -476,17 +476,21 @@ impl<'a, T: ?Sized + Sync> Future for ReentrantLockFuture<'a, T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let (Some(lock), me) = (*this.lock, *this.owner) else { finished("ReentrantLockFuture") };
-        if lock.reenter_shared(me) {
+        let guard = if lock.reenter_shared(me) {
+            // Before the waker is dropped, which may panic.
+            let guard = OwnerGuard::new(lock, me);
             // It may have been queued, or even woken, behind another owner.
             // SAFETY: the node is only ever queued on this lock.
             unsafe { lock.raw.cancel(this.node.as_ref()) };
+            guard
         } else {
             // SAFETY: the node is only ever queued on this lock; `drop` cancels.
             ready!(unsafe { lock.raw.poll(this.node.as_ref(), false, cx) });
             lock.begin(Hold::first(me));
-        }
+            OwnerGuard::new(lock, me)
+        };
         *this.lock = None;
-        Poll::Ready(OwnerGuard::new(lock, me))
+        Poll::Ready(guard)
     }
 }
 
