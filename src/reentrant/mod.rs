@@ -434,8 +434,10 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for ReentrantLock<T> {
         let mut out = f.debug_struct("ReentrantLock");
         let (depth, waiting) = (self.depth(), self.waiting());
         out.field("depth", &depth).field("waiting", &waiting);
-        match self.try_lock() {
-            Some(guard) => out.field("data", &&*guard),
+        // One more hold, for the value; none is to be had at the greatest depth.
+        let guard = if u64::from(depth) < MAX_DEPTH { self.try_lock() } else { None };
+        match &guard {
+            Some(guard) => out.field("data", &&**guard),
             None => out.field("data", &format_args!("<locked>")),
         };
         out.finish()
