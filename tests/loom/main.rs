@@ -13,6 +13,7 @@ mod condition;
 mod event;
 mod lock;
 mod queue;
+mod reentrant;
 mod semaphore;
 mod wait;
 
