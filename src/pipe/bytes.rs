@@ -93,16 +93,16 @@ impl Writer {
         self.capacity() - in_flight as usize
     }
 
-    /// Copies what fits, if [`Writer::room`] said that something does.
-    pub(super) fn copy_in(&mut self, bytes: &[u8]) -> usize {
+    /// Copies what fits, if [`Writer::room`] said that something does. An error if the reader has
+    /// left meanwhile.
+    pub(super) fn copy_in(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = bytes.len().min(self.free());
         // SAFETY: the reader has freed them, and only this end writes.
         let (front, rest) = unsafe { self.half.shared.buffer.free(self.half.position(), count) };
         let (first, second) = bytes[..count].split_at(front.len());
         front.copy_from_slice(first);
         rest.copy_from_slice(second);
-        self.half.publish(count as u64);
-        count
+        if self.half.publish(count as u64) { Ok(count) } else { Err(broken_pipe()) }
     }
 
     /// Waits for room: `false` if there is none by the deadline.
@@ -140,7 +140,7 @@ impl Writer {
             return Poll::Ready(Ok(0));
         }
         ready!(self.poll_room(cx))?;
-        Poll::Ready(Ok(self.copy_in(bytes)))
+        Poll::Ready(self.copy_in(bytes))
     }
 
     /// Writes some of `bytes`, waiting for room for at most `timeout`.
@@ -175,7 +175,7 @@ impl Writer {
         if bytes.is_empty() {
             return Ok(0);
         }
-        if self.wait_until(deadline)? { Ok(self.copy_in(bytes)) } else { Err(timed_out()) }
+        if self.wait_until(deadline)? { self.copy_in(bytes) } else { Err(timed_out()) }
     }
 
     /// Writes some of `bytes`, waiting for room as a task of any executor.
@@ -465,7 +465,8 @@ impl WriteChunk<'_> {
         self.len == 0
     }
 
-    /// Makes the first `count` bytes part of the pipe.
+    /// Makes the first `count` bytes part of the pipe. If the reader has left meanwhile, they go
+    /// nowhere, and the next write tells.
     ///
     /// # Panics
     ///

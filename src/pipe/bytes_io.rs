@@ -30,16 +30,21 @@ impl Reader {
 }
 
 impl Writer {
-    fn copy_in_vectored(&mut self, pieces: &[IoSlice<'_>]) -> usize {
+    fn copy_in_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut count = 0;
         for piece in pieces {
-            let copied = self.copy_in(piece);
+            let copied = match self.copy_in(piece) {
+                Ok(copied) => copied,
+                // What was written before counts; the next write meets the error again.
+                Err(_) if count > 0 => break,
+                Err(error) => return Err(error),
+            };
             count += copied;
             if copied < piece.len() {
                 break;
             }
         }
-        count
+        Ok(count)
     }
 }
 
@@ -115,7 +120,7 @@ impl Write for Writer {
             return Ok(0);
         }
         self.wait_until(None)?;
-        Ok(self.copy_in_vectored(pieces))
+        self.copy_in_vectored(pieces)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -141,7 +146,7 @@ impl AsyncWrite for Writer {
             return Poll::Ready(Ok(0));
         }
         ready!(self.poll_room(cx))?;
-        Poll::Ready(Ok(self.copy_in_vectored(pieces)))
+        Poll::Ready(self.copy_in_vectored(pieces))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -14,12 +14,20 @@
 //! | part | meaning | set by | cleared by |
 //! |---|---|---|---|
 //! | position, `CLOSED` | how far this side is; it has left | this side alone | – |
-//! | `GONE` | the reader has left, told in the word that the writer has at hand | the reader, by `fetch_or` | the writer's next swap, which remembers it |
+//! | `GONE` | the reader has left, told in the word that the writer has at hand | the reader, by `fetch_or` | the writer's next swap, which remembers it and moves back |
 //! | `WAIT` | the *other* side sleeps until this word moves | the other side, by `fetch_or` | this side, by the swap that publishes; or the other side, taking it back |
 //!
 //! A publish is one swap: it moves the position, clears `WAIT`, and tells whether to wake. A sleeper
 //! sets `WAIT` by an RMW on the same word and looks at what it returns: if the word has moved, it
 //! does not sleep. One word, one order, no fence.
+//!
+//! # Leaving
+//!
+//! A reader that leaves sets `GONE` in the writer's word, where it stands among the publishes: what
+//! was published before it can still be read, and the reader looks no further; a publish that finds
+//! it has come too late, and takes back what it published. So nothing is between: a message is
+//! there to be received, or it is back with its sender. The waker that such a publish may find was
+//! left by an operation that was given up; nobody sleeps on, and it stays where it is.
 //!
 //! # The waker cells
 //!
@@ -200,7 +208,11 @@ impl<B: Buffer, const SIDE: usize> Half<B, SIDE> {
     /// Looks at the peer's word again.
     #[inline]
     pub(super) fn refresh(&mut self) {
-        // Acquire: pairs with the Release in `publish` and `close`.
+        // A reader that has left looked for the last time in `close`.
+        if SIDE == READER && self.closed {
+            return;
+        }
+        // Acquire: pairs with the Release in `swap`.
         self.peer = Word(self.theirs().load(Ordering::Acquire));
     }
 
@@ -223,7 +235,10 @@ impl<B: Buffer, const SIDE: usize> Half<B, SIDE> {
 
     /// Whether either side has left: a snapshot.
     pub(super) fn is_over(&self) -> bool {
-        self.closed || Word(self.theirs().load(Ordering::Acquire)).is_closed()
+        // Acquire: who is told so may look at what the peer did before.
+        self.closed
+            || (SIDE == WRITER && self.reader_is_gone())
+            || Word(self.theirs().load(Ordering::Acquire)).is_closed()
     }
 
     pub(super) fn waiting(&self) -> usize {
@@ -234,11 +249,29 @@ impl<B: Buffer, const SIDE: usize> Half<B, SIDE> {
         (self.position << POSITION_SHIFT) | if self.closed { CLOSED } else { 0 }
     }
 
-    /// Moves this side on by `count`, and wakes the peer if it sleeps.
+    /// Moves this side on by `count`, and wakes the peer if it sleeps. `false`: the reader had left
+    /// before, and this side has not moved.
     #[inline]
-    pub(super) fn publish(&mut self, count: u64) {
-        self.position = wrap(self.position.wrapping_add(count));
-        self.swap_and_wake();
+    pub(super) fn publish(&mut self, count: u64) -> bool {
+        let start = self.position;
+        self.position = wrap(start.wrapping_add(count));
+        let before = self.swap();
+        if before.is_gone() {
+            self.move_back(start);
+            return false;
+        }
+        if before.is_waited_on() {
+            self.wake_peer();
+        }
+        true
+    }
+
+    /// The reader does not look beyond where this side stood when it left.
+    #[cold]
+    fn move_back(&mut self, start: u64) {
+        self.gone = true;
+        self.position = start;
+        self.swap();
     }
 
     /// Leaves, and wakes the peer if it sleeps.
@@ -246,23 +279,24 @@ impl<B: Buffer, const SIDE: usize> Half<B, SIDE> {
         if self.closed {
             return;
         }
-        self.closed = true;
         if SIDE == READER {
-            // Release: pairs with the Acquire in `reader_is_gone`.
-            self.theirs().fetch_or(GONE, Ordering::Release);
+            // Release: pairs with the Acquire in `reader_is_gone` and `swap`. Acquire: pairs with
+            // the Release in `swap`; what was published before can still be read.
+            self.peer = Word(self.theirs().fetch_or(GONE, Ordering::AcqRel));
         }
-        self.swap_and_wake();
-    }
-
-    #[inline]
-    fn swap_and_wake(&mut self) {
-        // Release: pairs with the Acquire in `refresh`; publishes the items or the room. Acquire:
-        // pairs with the Release in `sleep`; the waker is in its cell.
-        let before = Word(self.mine().swap(self.word(), Ordering::AcqRel));
+        self.closed = true;
+        let before = self.swap();
         self.gone |= before.is_gone();
         if before.is_waited_on() {
             self.wake_peer();
         }
+    }
+
+    #[inline]
+    fn swap(&self) -> Word {
+        // Release: pairs with the Acquire in `refresh`; publishes the items or the room. Acquire:
+        // pairs with the Release in `sleep`; the waker is in its cell.
+        Word(self.mine().swap(self.word(), Ordering::AcqRel))
     }
 
     #[cold]
@@ -289,7 +323,7 @@ impl<B: Buffer, const SIDE: usize> Half<B, SIDE> {
             }
         };
         self.cell(|cell| *cell = Some(waker));
-        // Release: pairs with the Acquire in `swap_and_wake`; the waker is in its cell. Acquire: if
+        // Release: pairs with the Acquire in `swap`; the waker is in its cell. Acquire: if
         // the word has moved, what it publishes is about to be used.
         let word = Word(self.theirs().fetch_or(WAIT, Ordering::AcqRel));
         self.registered = true;

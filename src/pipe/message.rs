@@ -90,11 +90,18 @@ impl<T> Sender<T> {
         in_flight >= self.capacity() as u64
     }
 
-    /// Writes a message where [`Sender::room`] has found room.
-    fn write(&mut self, message: T) {
+    /// Writes a message where [`Sender::room`] has found room. It comes back if the receiver has
+    /// left meanwhile.
+    fn write(&mut self, message: T) -> Result<(), SendError<T>> {
+        let position = self.half.position();
         // SAFETY: `room` said so: the reader has freed this slot, and only this end writes.
-        unsafe { self.half.shared.buffer.write(self.half.position(), message) };
-        self.half.publish(1);
+        unsafe { self.half.shared.buffer.write(position, message) };
+        if self.half.publish(1) {
+            return Ok(());
+        }
+        // SAFETY: the reader left before this slot was published; nobody else reads it, and it is
+        // this end's again.
+        Err(SendError(unsafe { self.half.shared.buffer.read(position) }))
     }
 
     /// Sends if there is room at once.
@@ -104,10 +111,7 @@ impl<T> Sender<T> {
     /// The message comes back: [`TrySendError::Full`] or [`TrySendError::Closed`].
     pub fn try_send(&mut self, message: T) -> Result<(), TrySendError<T>> {
         match self.room() {
-            Ok(()) => {
-                self.write(message);
-                Ok(())
-            }
+            Ok(()) => self.write(message).map_err(TrySendError::from),
             Err(Refusal::Blocked) => Err(TrySendError::Full(message)),
             Err(Refusal::Closed) => Err(TrySendError::Closed(message)),
         }
@@ -209,10 +213,7 @@ impl<T> Sender<T> {
     /// Writes a message for which `poll_room` has found room.
     pub(super) fn write_polled(&mut self, message: T) -> Result<(), SendError<T>> {
         match self.room() {
-            Ok(()) => {
-                self.write(message);
-                Ok(())
-            }
+            Ok(()) => self.write(message),
             Err(Refusal::Closed) => Err(SendError(message)),
             Err(Refusal::Blocked) => panic!("bifrons: a message without a `poll_ready` before it"),
         }
@@ -425,7 +426,7 @@ impl<T> Receiver<T> {
     }
 
     /// Closes this end: the sender gets its messages back from now on. What was sent before can
-    /// still be received.
+    /// still be received; nothing is lost in between.
     pub fn close(&mut self) {
         self.half.close();
     }
