@@ -6,7 +6,6 @@
 
 #![expect(unsafe_code, reason = "owns the slots")]
 
-use super::half::{Buffer, wrap};
 use crate::sys::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
@@ -22,7 +21,7 @@ fn storage(capacity: usize) -> usize {
     capacity.next_power_of_two()
 }
 
-/// Room for messages.
+/// Room for messages. It drops none of them: the receiving end does, when it leaves.
 pub(super) struct Slots<T> {
     slots: Box<[UnsafeCell<MaybeUninit<T>>]>,
     capacity: usize,
@@ -71,37 +70,6 @@ impl<T> Slots<T> {
     pub(super) unsafe fn peek(&self, position: u64) -> &T {
         // SAFETY: the caller's promise.
         self.slot(position).with(|slot| unsafe { &*slot.cast::<T>() })
-    }
-}
-
-impl<T> Buffer for Slots<T> {
-    fn clear(&mut self, head: u64, tail: u64) {
-        Rest { slots: self, head, tail }.drop_messages();
-    }
-}
-
-/// The messages between two positions. If the drop of one panics, the others are dropped all the
-/// same.
-struct Rest<'a, T> {
-    slots: &'a Slots<T>,
-    head: u64,
-    tail: u64,
-}
-
-impl<T> Rest<'_, T> {
-    fn drop_messages(&mut self) {
-        while self.head != self.tail {
-            let position = self.head;
-            self.head = wrap(position + 1);
-            // SAFETY: both ends are gone; written and not read, and passed by once.
-            drop(unsafe { self.slots.read(position) });
-        }
-    }
-}
-
-impl<T> Drop for Rest<'_, T> {
-    fn drop(&mut self) {
-        self.drop_messages();
     }
 }
 
@@ -162,10 +130,6 @@ impl Bytes {
         // SAFETY: as above; the two do not overlap, for `count` is at most the allocation's length.
         (front, unsafe { slice::from_raw_parts_mut(self.data.as_ptr(), rest) })
     }
-}
-
-impl Buffer for Bytes {
-    fn clear(&mut self, _head: u64, _tail: u64) {}
 }
 
 impl Drop for Bytes {

@@ -102,12 +102,6 @@ impl Word {
     }
 }
 
-/// What lies between the two ends.
-pub(super) trait Buffer {
-    /// Both ends are gone: drops what lies between the positions.
-    fn clear(&mut self, head: u64, tail: u64);
-}
-
 struct Side {
     index: AtomicU64,
     /// Where this side registers.
@@ -115,18 +109,18 @@ struct Side {
 }
 
 /// What both ends of one direction share.
-pub(super) struct Shared<B: Buffer> {
+pub(super) struct Shared<B> {
     sides: [CachePadded<Side>; 2],
     pub(super) buffer: B,
 }
 
 // SAFETY: the waker cells are handed back and forth by `WAIT` (see the module's documentation), and
 // wakers are `Send`; the buffer speaks for itself.
-unsafe impl<B: Buffer + Sync> Sync for Shared<B> {}
+unsafe impl<B: Sync> Sync for Shared<B> {}
 // SAFETY: nothing here is tied to a thread.
-unsafe impl<B: Buffer + Send> Send for Shared<B> {}
+unsafe impl<B: Send> Send for Shared<B> {}
 
-impl<B: Buffer> Shared<B> {
+impl<B> Shared<B> {
     pub(super) fn new(buffer: B) -> Self {
         let side = || {
             CachePadded::new(Side {
@@ -137,10 +131,6 @@ impl<B: Buffer> Shared<B> {
         Self { sides: [side(), side()], buffer }
     }
 
-    fn position(&self, side: usize) -> u64 {
-        Word(self.sides[side].index.load(Ordering::Acquire)).position()
-    }
-
     fn waiting(&self) -> usize {
         // Relaxed: a snapshot.
         let waits = |side: &Side| Word(side.index.load(Ordering::Relaxed)).is_waited_on();
@@ -148,15 +138,8 @@ impl<B: Buffer> Shared<B> {
     }
 }
 
-impl<B: Buffer> Drop for Shared<B> {
-    fn drop(&mut self) {
-        let (head, tail) = (self.position(READER), self.position(WRITER));
-        self.buffer.clear(head, tail);
-    }
-}
-
 /// One side of one direction, used by one thread or task at a time.
-pub(super) struct Half<B: Buffer, const SIDE: usize> {
+pub(super) struct Half<B, const SIDE: usize> {
     pub(super) shared: Arc<Shared<B>>,
     /// What this side's word says.
     position: u64,
@@ -170,7 +153,7 @@ pub(super) struct Half<B: Buffer, const SIDE: usize> {
     registered: bool,
 }
 
-impl<B: Buffer, const SIDE: usize> Half<B, SIDE> {
+impl<B, const SIDE: usize> Half<B, SIDE> {
     const PEER: usize = 1 - SIDE;
 
     pub(super) fn new(shared: Arc<Shared<B>>) -> Self {
@@ -367,7 +350,7 @@ impl<B: Buffer, const SIDE: usize> Half<B, SIDE> {
     }
 }
 
-impl<B: Buffer, const SIDE: usize> Drop for Half<B, SIDE> {
+impl<B, const SIDE: usize> Drop for Half<B, SIDE> {
     fn drop(&mut self) {
         // In this order: a waker whose drop panics must not keep the peer asleep.
         self.close();

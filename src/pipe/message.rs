@@ -447,6 +447,34 @@ impl<T> Receiver<T> {
     }
 }
 
+/// What nobody will receive is dropped with the receiver, and does not wait for the sender to go: it
+/// may be what the sender waits for.
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        let mut rest = Rest(self);
+        rest.0.half.close();
+        rest.drop_messages();
+    }
+}
+
+/// The messages left at a receiver's end. If the drop of one panics, or a waker does, the others are
+/// dropped all the same.
+struct Rest<'a, T>(&'a mut Receiver<T>);
+
+impl<T> Rest<'_, T> {
+    fn drop_messages(&mut self) {
+        while self.0.filled().is_ok() {
+            drop(self.0.read());
+        }
+    }
+}
+
+impl<T> Drop for Rest<'_, T> {
+    fn drop(&mut self) {
+        self.drop_messages();
+    }
+}
+
 impl<T> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Receiver")
