@@ -96,7 +96,13 @@ impl Writer {
     /// Copies what fits, if [`Writer::room`] said that something does. An error if the reader has
     /// left meanwhile.
     pub(super) fn copy_in(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.free() < bytes.len() {
+            self.half.refresh();
+        }
         let count = bytes.len().min(self.free());
+        if count == 0 {
+            return Ok(0);
+        }
         // SAFETY: the reader has freed them, and only this end writes.
         let (front, rest) = unsafe { self.half.shared.buffer.free(self.half.position(), count) };
         let (first, second) = bytes[..count].split_at(front.len());
@@ -273,6 +279,9 @@ impl Reader {
 
     /// Copies what is there.
     pub(super) fn copy_out(&mut self, bytes: &mut [u8]) -> usize {
+        if self.known() < bytes.len() {
+            self.half.refresh();
+        }
         let count = bytes.len().min(self.known());
         let (front, rest) = self.slices(count);
         bytes[..front.len()].copy_from_slice(front);
