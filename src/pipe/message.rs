@@ -261,11 +261,16 @@ pub struct Receiver<T> {
 }
 
 impl<T> Receiver<T> {
+    /// How many messages are known to be there.
+    fn known(&self) -> u64 {
+        wrap(self.half.peer_position().wrapping_sub(self.half.position()))
+    }
+
     /// Whether a message may be read now.
     fn filled(&mut self) -> Result<(), Refusal> {
-        if self.half.position() == self.half.peer_position() {
+        if self.known() == 0 {
             self.half.refresh();
-            if self.half.position() == self.half.peer_position() {
+            if self.known() == 0 {
                 let over = self.half.peer_has_left() || self.half.is_closed();
                 return Err(if over { Refusal::Closed } else { Refusal::Blocked });
             }
@@ -463,7 +468,9 @@ struct Rest<'a, T>(&'a mut Receiver<T>);
 
 impl<T> Rest<'_, T> {
     fn drop_messages(&mut self) {
-        while self.0.filled().is_ok() {
+        let most = self.0.capacity() as u64;
+        // More than there can be are none: while loom reports a failure, words may read as 0.
+        while (1..=most).contains(&self.0.known()) {
             drop(self.0.read());
         }
     }
