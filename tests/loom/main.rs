@@ -12,6 +12,7 @@
 mod condition;
 mod event;
 mod lock;
+mod pipe;
 mod queue;
 mod reentrant;
 mod semaphore;
