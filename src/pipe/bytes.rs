@@ -69,7 +69,7 @@ fn timed_out() -> io::Error {
 /// Written bytes are visible to the reader at once, so flushing is nothing. Closing is the end of
 /// the file for the reader.
 pub struct Writer {
-    half: Half<Bytes, WRITER>,
+    pub(super) half: Half<Bytes, WRITER>,
 }
 
 impl Writer {
@@ -256,7 +256,7 @@ impl fmt::Debug for Writer {
 /// The end of a byte pipe that reads: [`std::io::Read`], [`std::io::BufRead`],
 /// `futures_io::AsyncRead`, `futures_io::AsyncBufRead`.
 pub struct Reader {
-    half: Half<Bytes, READER>,
+    pub(super) half: Half<Bytes, READER>,
 }
 
 impl Reader {

@@ -357,3 +357,13 @@ impl<B, const SIDE: usize> Drop for Half<B, SIDE> {
         self.settle();
     }
 }
+
+#[cfg(all(test, not(loom)))]
+impl<B, const SIDE: usize> Half<B, SIDE> {
+    /// As if `position` items had passed.
+    pub(super) fn start_at(&mut self, position: u64) {
+        self.position = wrap(position);
+        self.peer = Word(self.word());
+        self.mine().store(self.word(), Ordering::Relaxed);
+    }
+}

@@ -63,7 +63,7 @@ pub(super) enum Refusal {
 
 /// The end of a message pipe that sends.
 pub struct Sender<T> {
-    half: Half<Slots<T>, WRITER>,
+    pub(super) half: Half<Slots<T>, WRITER>,
 }
 
 impl<T> Sender<T> {
@@ -257,7 +257,7 @@ impl<T> fmt::Debug for Sender<T> {
 
 /// The end of a message pipe that receives.
 pub struct Receiver<T> {
-    half: Half<Slots<T>, READER>,
+    pub(super) half: Half<Slots<T>, READER>,
 }
 
 impl<T> Receiver<T> {

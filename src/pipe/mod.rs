@@ -42,6 +42,8 @@ mod bytes_io;
 mod half;
 mod message;
 mod message_future;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 pub use self::bytes::{
     ByteConnection, ReadChunk, ReadFuture, Reader, WriteChunk, WriteFuture, Writer, bytes,
