@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | [`simplex`] | [`Sender`], [`Receiver`] | messages, one way |
 //! | [`duplex`] | two [`Connection`]s | messages, both ways |
-//! | [`bytes`] | [`Writer`], [`Reader`] | bytes, one way |
+//! | [`bytes()`] | [`Writer`], [`Reader`] | bytes, one way |
 //! | [`duplex_bytes`] | two [`ByteConnection`]s | bytes, both ways |
 //!
 //! An end's methods take `&mut self`: that is what makes it cheap, one atomic read-modify-write for
