@@ -3,8 +3,9 @@
 #![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 
 use bifrons::{
-    BoundedQueue, Condition, ConditionGuard, Event, Lock, LockGuard, OwnedLockGuard, OwnedPermit,
-    Permit, PopError, PopTimeoutError, PushError, PushTimeoutError, Semaphore, Slot, block_on,
+    AsyncConditionGuard, BoundedQueue, Condition, Event, Lock, LockGuard, OwnedLockGuard,
+    OwnedPermit, Permit, PopError, PopTimeoutError, PushError, PushTimeoutError, Semaphore, Slot,
+    block_on,
 };
 use std::future::Future;
 use std::pin::Pin;
@@ -108,7 +109,7 @@ impl Face {
         }
     }
 
-    pub fn notified<G: ConditionGuard>(self, condition: &Condition, guard: G) -> G {
+    pub fn notified<G: AsyncConditionGuard>(self, condition: &Condition, guard: G) -> G {
         match self {
             Self::Blocking => condition.wait(guard),
             Self::Timed => {
@@ -120,7 +121,7 @@ impl Face {
         }
     }
 
-    pub fn wait_while<G: ConditionGuard>(
+    pub fn wait_while<G: AsyncConditionGuard>(
         self,
         condition: &Condition,
         guard: G,

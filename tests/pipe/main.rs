@@ -2,7 +2,6 @@
 
 #![cfg(not(loom))]
 
-#[allow(unreachable_pub, reason = "the tests share it")]
 #[path = "../common/mod.rs"]
 mod common;
 
