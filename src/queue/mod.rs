@@ -20,7 +20,7 @@ use crate::error::{
     PopError, PopTimeoutError, PushError, PushTimeoutError, TryPopError, TryPushError,
 };
 use crate::sys::{GapWait, Spin, deadline_after, is_past};
-use crate::wait::{WakeBatch, drive};
+use crate::wait::drive;
 use std::fmt;
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -372,16 +372,11 @@ impl<T> BoundedQueue<T> {
     /// assert_eq!(latest.pop(), Ok(2));
     /// ```
     pub fn force_push(&self, item: T) -> Result<Option<T>, PushError<T>> {
-        let forced = self.ring.force_push(item).map_err(PushError)?;
-        let mut batch = WakeBatch::new();
-        if forced.wakes {
-            self.wake_up_to(1, Blocked::Receivers, &mut batch);
+        let (evicted, receivers_wait) = self.ring.force_push(item).map_err(PushError)?;
+        if receivers_wait {
+            self.wake_one(Blocked::Receivers);
         }
-        if forced.senders_wait {
-            self.wake_up_to(1, Blocked::Senders, &mut batch);
-        }
-        batch.finish();
-        Ok(forced.evicted)
+        Ok(evicted)
     }
 
     /// Reserves room for one item if there is room at once.

@@ -144,17 +144,6 @@ unsafe impl<T: Send> Send for Ring<T> {}
 // SAFETY: a slot is accessed by the one thread that has claimed its position (see the stamps).
 unsafe impl<T: Send> Sync for Ring<T> {}
 
-/// What came of a push in any case.
-pub(super) struct Forced<T> {
-    /// The item that had to go.
-    pub(super) evicted: Option<T>,
-    /// Receivers were queued when the place was claimed.
-    pub(super) wakes: bool,
-    /// Senders were queued when the head moved. There is no more room than before, but one of them
-    /// may have looked at the old head and the new tail.
-    pub(super) senders_wait: bool,
-}
-
 /// A claimed position: room for one item, to be written without delay.
 #[must_use]
 pub(super) struct Place<'a, T> {
@@ -412,7 +401,7 @@ impl<T> Ring<T> {
     /// Makes room for `item` at the cost of the oldest, which is returned. `Err`: closed.
     ///
     /// If all room is reserved there is nothing to evict, and the item itself is returned.
-    pub(super) fn force_push(&self, item: T) -> Result<Forced<T>, T> {
+    pub(super) fn force_push(&self, item: T) -> Result<(Option<T>, bool), T> {
         let mut gap = GapWait::new();
         let mut word = Word(self.tail.load(Ordering::Acquire));
         loop {
@@ -423,7 +412,7 @@ impl<T> Ring<T> {
             let needed = self.advance(word.position(), reserved);
             let is_free = self.stamp(needed) == needed;
             if !is_free && reserved == self.slots.len() as u64 {
-                return Ok(Forced { evicted: Some(item), wakes: false, senders_wait: false });
+                return Ok((Some(item), false));
             }
             let head = Word(fresh(&self.head));
             let is_full = !is_free && self.next_lap(head.position()) == needed;
@@ -436,22 +425,16 @@ impl<T> Ring<T> {
             match self.take_place(word, reserved, if is_full { EVICTING } else { 0 }) {
                 Ok(place) => {
                     let evicted = if is_full { self.evict(needed) } else { None };
-                    let (evicted, senders_wait) = evicted.unzip();
                     self.wait_until_free(place.position);
-                    return Ok(Forced {
-                        evicted,
-                        wakes: place.write(item),
-                        senders_wait: senders_wait.unwrap_or(false),
-                    });
+                    return Ok((evicted, place.write(item)));
                 }
                 Err(seen) => word = seen,
             }
         }
     }
 
-    /// Frees the slot of `needed` by taking its item of the lap before, unless a pop is faster. The
-    /// flag tells that senders are queued.
-    fn evict(&self, needed: u64) -> Option<(T, bool)> {
+    /// Frees the slot of `needed` by taking its item of the lap before, unless a pop is faster.
+    fn evict(&self, needed: u64) -> Option<T> {
         let mut gap = GapWait::new();
         let evicted = loop {
             let word = Word(fresh(&self.head));
@@ -478,7 +461,7 @@ impl<T> Ring<T> {
             if claimed.is_ok() {
                 let _pass = self.gate.enter();
                 // SAFETY: claimed by this CAS, and the stamp says that the item is there.
-                break Some((unsafe { self.take(position) }, word.is_waited_on()));
+                break Some(unsafe { self.take(position) });
             }
         };
         // Release: who sees the flag gone sees the head that has moved.
@@ -521,9 +504,13 @@ impl<T> Ring<T> {
                 let head = Word(self.head.fetch_or(WAIT, Ordering::AcqRel));
                 // `close` drains the list under the list lock that is held: its flag is seen.
                 let tail = Word(self.tail.load(Ordering::Acquire));
+                // An eviction moves the head and wakes nobody, for it makes no room: the old head
+                // and the new tail would look full. Who sees its flag gone sees the new head.
+                let head_now = Word(self.head.load(Ordering::Acquire));
                 let needed = self.advance(tail.position(), tail.reserved());
                 !tail.is_closed()
                     && !tail.is_evicting()
+                    && head_now.position() == head.position()
                     && (tail.reserved() == MAX_RESERVED || self.next_lap(head.position()) == needed)
             }
         }
