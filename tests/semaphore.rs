@@ -636,7 +636,7 @@ fn shrinking_below_what_is_out_leaves_a_debt_that_returns_pay() {
 }
 
 #[test]
-fn a_debt_is_paid_by_releases_forgiven_by_resizes_and_outlives_what_is_forgotten() {
+fn a_debt_is_paid_by_releases_and_forgiven_by_resizes_and_with_those_who_would_pay() {
     let semaphore = Semaphore::new(3);
     let held = semaphore.acquire_many(3);
     semaphore.resize(1);
@@ -653,13 +653,23 @@ fn a_debt_is_paid_by_releases_forgiven_by_resizes_and_outlives_what_is_forgotten
     assert_eq!(semaphore.available(), 1);
     semaphore.resize(1);
     held.forget();
-    // The debt of 2 stays.
-    semaphore.release(2);
+    // Nothing is out and nothing available: nobody is left to pay the debt of 2.
     assert_eq!(semaphore.available(), 0);
     semaphore.release(1);
     assert_eq!(semaphore.available(), 1);
     semaphore.resize(2);
     assert_eq!(semaphore.available(), 2);
+}
+
+#[test]
+fn the_bound_counts_what_is_there_after_a_debt_was_forgotten() {
+    let semaphore = Semaphore::bounded(3);
+    let held = semaphore.acquire_many(3);
+    semaphore.resize(1);
+    held.forget();
+    assert_eq!(semaphore.try_release(2), Err(ReleaseError));
+    assert_eq!(semaphore.try_release(1), Ok(()));
+    assert_eq!(semaphore.available(), 1);
 }
 
 #[test]
