@@ -22,10 +22,12 @@
 //! | you want | take |
 //! |---|---|
 //! | one at a time to a value | [`Lock`] |
+//! | the same, for code that calls itself while it holds the lock | [`ReentrantLock`] |
 //! | at most *n* at a time; a budget that can be split, resized, taken in lots | [`Semaphore`] |
 //! | everybody to wait until something has happened | [`Event`] |
 //! | to wait until a value under a lock has changed | [`Condition`] |
-//! | to pass items on, with back-pressure | [`BoundedQueue`] |
+//! | to pass items on, from many to many, with back-pressure | [`BoundedQueue`] |
+//! | a connection between two: messages or bytes, one way or both | [`pipe`] |
 //! | a thread to wait for any of these, or for several | [`block_on`] with `select!` |
 //!
 //! # Faces
@@ -48,7 +50,8 @@
 //!
 //! What dropping a future keeps, loses and passes on. Timing out is the same: the timed faces drop
 //! the same futures. A future that has never been polled is not waiting. Each row is a module of
-//! `tests/cancel.rs`.
+//! `tests/cancel.rs`, but for those of the reentrant lock (`tests/reentrant.rs`) and of the pipes
+//! (`tests/pipe/cancel.rs`), which name their tests.
 //!
 //! | future | dropped while waiting | dropped when its turn has come | tests |
 //! |---|---|---|---|
@@ -64,6 +67,11 @@
 //! | [`BoundedQueue::pop_many_async`] | has taken nothing | the items stay, the next is woken | `pop_many` |
 //! | [`BoundedQueue::stream`] | has taken nothing | the item stays, the next is woken | `stream` |
 //! | [`BoundedQueue::sink`] | room that was promised is given back | the room goes to the next | `sink` |
+//! | [`ReentrantLock::lock_async`], [`lock_async_scoped`](ReentrantLock::lock_async_scoped) | loses its place | the next waiter is woken | `a_dropped_future_leaves_the_queue`, `a_future_dropped_when_notified_passes_it_on` |
+//! | [`OwnerScope`] | the future inside is dropped with the owner current | the same | `a_dropped_scope_releases_what_it_held` |
+//! | [`Sender::send_async`](pipe::Sender::send_async) | has not sent; the message is dropped, unless [`SendFuture::take`](pipe::SendFuture::take) takes it back | the same | `dropping_a_wait_withdraws_it`, `take_gives_the_message_back_at_every_point` |
+//! | [`Receiver::recv_async`](pipe::Receiver::recv_async) | has taken nothing | the message stays | `dropping_a_wait_that_was_woken_loses_nothing` |
+//! | [`Writer::write_async`](pipe::Writer::write_async), [`Reader::read_async`](pipe::Reader::read_async) | has moved nothing | has moved nothing | `a_dropped_read_or_write_has_moved_nothing` |
 //!
 //! # Loom
 //!
