@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "lends the bytes that are its own")]
 
 use super::buffer::Bytes;
+use super::chunk::{ReadChunk, WriteChunk};
 use super::half::{Half, READER, Shared, WRITER, wrap};
 use super::message::spin_while;
 use crate::sys::{Arc, deadline_after};
@@ -219,7 +220,7 @@ impl Writer {
             self.half.refresh();
         }
         let len = self.room()?.unwrap_or(0).min(max);
-        Ok(WriteChunk { writer: self, len })
+        Ok(WriteChunk::new(self, len))
     }
 
     /// Closes this end: the reader drains what is left, then meets the end of the file.
@@ -290,7 +291,7 @@ impl Reader {
         count
     }
 
-    fn slices(&self, count: usize) -> (&[u8], &[u8]) {
+    pub(super) fn slices(&self, count: usize) -> (&[u8], &[u8]) {
         // SAFETY: the writer has filled them, and they stay until this end moves on, which takes
         // it exclusively.
         unsafe { self.half.shared.buffer.filled(self.half.position(), count) }
@@ -397,7 +398,7 @@ impl Reader {
             self.half.refresh();
         }
         let len = self.known().min(max);
-        ReadChunk { reader: self, len }
+        ReadChunk::new(self, len)
     }
 
     /// Whether a read would return at once: there are bytes, or the end of the file.
@@ -446,81 +447,6 @@ impl fmt::Debug for Reader {
             .field("closed", &self.is_closed())
             .field("waiting", &self.waiting())
             .finish()
-    }
-}
-
-/// Room in a byte pipe, made by [`Writer::write_chunk`]. Dropping it writes nothing.
-#[derive(Debug)]
-pub struct WriteChunk<'a> {
-    writer: &'a mut Writer,
-    len: usize,
-}
-
-impl WriteChunk<'_> {
-    /// The room, in two pieces of which the second may be empty. What it holds is unspecified.
-    pub fn as_mut_slices(&mut self) -> (&mut [u8], &mut [u8]) {
-        // SAFETY: the reader has freed them; the chunk, and with it the writer, is borrowed
-        // exclusively.
-        unsafe { self.writer.half.shared.buffer.free(self.writer.half.position(), self.len) }
-    }
-
-    /// How many bytes there is room for.
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether there is no room.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// Makes the first `count` bytes part of the pipe. If the reader has left meanwhile, they go
-    /// nowhere, and the next write tells.
-    ///
-    /// # Panics
-    ///
-    /// If the chunk has fewer; nothing is written then.
-    #[track_caller]
-    pub fn commit(self, count: usize) {
-        assert!(count <= self.len, "bifrons: {count} bytes committed of a chunk of {}", self.len);
-        if count > 0 {
-            self.writer.half.publish(count as u64);
-        }
-    }
-}
-
-/// Bytes in a pipe, made by [`Reader::read_chunk`]. Dropping it reads nothing.
-#[derive(Debug)]
-pub struct ReadChunk<'a> {
-    reader: &'a mut Reader,
-    len: usize,
-}
-
-impl ReadChunk<'_> {
-    /// The bytes, in two pieces of which the second may be empty.
-    pub fn as_slices(&self) -> (&[u8], &[u8]) {
-        self.reader.slices(self.len)
-    }
-
-    /// How many bytes there are.
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether there are no bytes.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// Takes the first `count` bytes out of the pipe.
-    ///
-    /// # Panics
-    ///
-    /// If the chunk has fewer; nothing is read then.
-    #[track_caller]
-    pub fn commit(self, count: usize) {
-        assert!(count <= self.len, "bifrons: {count} bytes committed of a chunk of {}", self.len);
-        self.reader.advance(count);
     }
 }
 

@@ -39,6 +39,7 @@
 mod buffer;
 mod bytes;
 mod bytes_io;
+mod chunk;
 mod half;
 mod message;
 mod message_future;
@@ -46,8 +47,8 @@ mod message_future;
 mod tests;
 
 pub use self::bytes::{
-    ByteConnection, ReadChunk, ReadFuture, Reader, WriteChunk, WriteFuture, Writer, bytes,
-    duplex_bytes,
+    ByteConnection, ReadFuture, Reader, WriteFuture, Writer, bytes, duplex_bytes,
 };
+pub use self::chunk::{ReadChunk, WriteChunk};
 pub use self::message::{Connection, Receiver, Sender, duplex, simplex};
 pub use self::message_future::{RecvFuture, SendFuture};
