@@ -79,6 +79,10 @@
 //! the others; the first panic goes on after the last one has been called, unless the thread
 //! unwinds already, when it is swallowed.
 //!
+//! Dropping a waker is user code as well. A withdrawn one is handed back as a [`Stale`], to be dropped
+//! when everything that is owed has been passed on; where something has been taken already, a
+//! [`Finally`] gives it back if the drop panics.
+//!
 //! # Orderings
 //!
 //! The list lock orders everything under it. A node's state is Release on the notifier's side and
