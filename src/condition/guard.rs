@@ -39,8 +39,13 @@ pub(super) mod sealed {
         /// held until [`Relock::unlock`]. `Err`: another wait of the owner has done so.
         fn suspend(self) -> Result<Self::Lock, Self>;
 
-        /// The same for the async face: `Err` also if the owner has other guards, which a
-        /// cancelled wait would leave without the lock.
+        /// Whether the owner has no other guards, which a cancelled async wait would leave without
+        /// the lock.
+        fn is_outermost(&self) -> bool {
+            true
+        }
+
+        /// The same as `suspend` for the async face: `Err` also if it is not the outermost.
         fn suspend_outermost(self) -> Result<Self::Lock, Self> {
             self.suspend()
         }
@@ -203,6 +208,10 @@ impl<'a, T: ?Sized + Sync> sealed::Guard for OwnerGuard<'a, T> {
 
     fn suspend(self) -> Result<OfOwner<'a, T>, Self> {
         self.suspend().map(OfOwner)
+    }
+
+    fn is_outermost(&self) -> bool {
+        self.is_outermost()
     }
 
     fn suspend_outermost(self) -> Result<OfOwner<'a, T>, Self> {

@@ -66,6 +66,12 @@ pin_project! {
     }
 }
 
+#[cold]
+fn refuse<G: ConditionGuard>(guard: G) -> ! {
+    drop(guard);
+    panic!("bifrons: a wait on a condition with a guard that is not its owner's only one");
+}
+
 impl<'a, G: ConditionGuard> Notification<'a, G> {
     pub(super) fn new(condition: &'a Condition, guard: G, outermost: bool) -> Self {
         Self { condition, guard: Some(guard), lock: None, outermost, node: Node::new() }
@@ -76,18 +82,19 @@ impl<'a, G: ConditionGuard> Notification<'a, G> {
         let this = self.as_mut().project();
         let Some(guard) = this.guard.take() else { finished("ConditionFuture") };
         let node = this.node.as_ref();
+        if *this.outermost && !guard.is_outermost() {
+            refuse(guard);
+        }
         // SAFETY: in no list, and queued nowhere else; `drop` withdraws it.
         unsafe { this.condition.register(node, waker, guard.address()) };
         let lock = if *this.outermost { guard.suspend_outermost() } else { guard.suspend() };
         match lock {
             // Kept before the unlock, which may run wakers that panic.
             Ok(lock) => this.lock.insert(lock).unlock(),
+            // Another thread of the owner was faster.
             Err(guard) => {
                 drop(self.settle());
-                drop(guard);
-                panic!(
-                    "bifrons: a wait on a condition with a guard that is not its owner's only one"
-                );
+                refuse(guard);
             }
         }
     }

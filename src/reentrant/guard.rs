@@ -133,6 +133,11 @@ impl<'a, T: ?Sized> OwnerGuard<'a, T> {
         Self { lock, owner, _shared: PhantomData }
     }
 
+    /// Whether this is the owner's only guard, unless another of its threads changes that.
+    pub(crate) fn is_outermost(&self) -> bool {
+        self.lock.depth() == 1
+    }
+
     pub(crate) fn address(&self) -> usize {
         address_of(self.lock)
     }
