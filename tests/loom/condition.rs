@@ -247,29 +247,23 @@ fn late_arrival_stays_with_notify() {
     });
 }
 
-/// `notify_all` frees a thread and a task, whichever of them have come.
+/// `notify_all` frees a task that waits, and a thread that waits or is on its way.
 ///
 /// Kills: a wake-up of the first only.
 #[test]
 fn notify_all_frees_everyone() {
     explore("condition: notify_all frees everyone", || {
         let shared = shared();
+        let mut task = Box::pin(shared.1.wait_while_async(shared.0.lock(), |ready| *ready == 0));
+        assert!(poll_once(task.as_mut()).is_pending());
         let other = Arc::clone(&shared);
         let waiter = thread::spawn(move || {
             drop(other.1.wait_while(other.0.lock(), |ready| *ready == 0));
         });
-        let other = Arc::clone(&shared);
-        // In the async face, which has no patience to lose: fewer states.
-        let notifier = thread::spawn(move || {
-            *block_on(other.0.lock_async()) = 1;
-            other.1.notify_all();
-        });
-        block_on(async {
-            let guard = shared.0.lock_async().await;
-            drop(shared.1.wait_while_async(guard, |ready| *ready == 0).await);
-        });
+        *shared.0.lock() = 1;
+        shared.1.notify_all();
+        drop(block_on(task.as_mut()));
         waiter.join().unwrap();
-        notifier.join().unwrap();
         assert_eq!((shared.0.waiting(), shared.1.waiting()), (0, 0));
     });
 }

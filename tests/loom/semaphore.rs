@@ -382,3 +382,22 @@ fn resize_against_forget() {
         assert_eq!(semaphore.available(), 1);
     });
 }
+
+/// The last permit that is out is forgotten while a resize makes it a debt: nobody is left to pay,
+/// and the next release is available.
+///
+/// Kills: a debt that outlives the permits. Few executions: two sections of the list lock meet.
+#[test]
+fn permit_forgotten_against_shrink() {
+    explore("semaphore: permit forgotten against shrink", || {
+        let semaphore = Arc::new(Semaphore::new(1));
+        let permit = semaphore.acquire_owned();
+        let other = Arc::clone(&semaphore);
+        let shrinker = thread::spawn(move || other.resize(0));
+        permit.forget();
+        shrinker.join().unwrap();
+        assert_eq!(semaphore.available(), 0);
+        semaphore.release(1);
+        assert_eq!(semaphore.available(), 1);
+    });
+}
