@@ -225,7 +225,7 @@ fn force_push_meets_sleeping_receiver() {
 }
 
 /// A sender sleeps on the full queue, the oldest is replaced, then one is popped: the sender gets
-/// the room. Killed: an eviction that takes the room of a pop without its wake-up.
+/// the room. Killed: a pop that wakes nobody.
 #[test]
 fn force_push_meets_sleeping_sender() {
     explore_ring("queue: force_push meets a sleeping sender", || {
@@ -243,6 +243,27 @@ fn force_push_meets_sleeping_sender() {
         let mut out = vec![popped];
         out.extend(evicted);
         ledger.settle(queue, out);
+    });
+}
+
+/// Two senders sleep on the full queue, the oldest is replaced, and two are popped: both senders are
+/// told. Killed: an eviction that takes the `WAIT` flag back.
+#[test]
+fn force_push_meets_two_sleeping_senders() {
+    explore_ring("queue: force_push meets two sleeping senders", || {
+        let queue = Arc::new(BoundedQueue::new(2));
+        queue.push_many([0, 1]).unwrap();
+        let mut sends = [3, 4].map(|item| Box::pin(queue.push_async(item)));
+        for send in &mut sends {
+            assert!(poll_once(send.as_mut()).is_pending());
+        }
+        let other = Arc::clone(&queue);
+        let forcing = thread::spawn(move || other.force_push(2).unwrap());
+        for _ in 0..2 {
+            queue.try_pop().unwrap();
+        }
+        forcing.join().unwrap();
+        assert_eq!(queue.waiting(), 0, "two were popped, so both are told");
     });
 }
 
