@@ -85,7 +85,8 @@ use std::time::{Duration, Instant};
 /// The blocking waits release a [`ReentrantLock`](crate::ReentrantLock) whatever its depth, and
 /// restore the depth before they return, also by a timeout or a panic. Dropping another guard of
 /// the same [`Owner`](crate::Owner) on another thread during such a wait is a mistake: the depth
-/// that is restored counts it, and the lock is never released. A blocking wait takes the lock itself
+/// that is restored counts it, and the lock is never released; or, if that thread has locked anew, the
+/// drop ends the new hold. A blocking wait takes the lock itself
 /// again, so it also waits for another thread of its own owner that holds it meanwhile.
 ///
 /// # Examples

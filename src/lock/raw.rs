@@ -133,6 +133,12 @@ impl RawLock {
         self.word().is_locked()
     }
 
+    /// Free, but newcomers have to queue.
+    pub(crate) fn is_reserved_by_bar(&self) -> bool {
+        let word = self.word();
+        !word.is_locked() && word.is_barred()
+    }
+
     pub(crate) fn waiting(&self) -> usize {
         self.word().waiters() as usize
     }

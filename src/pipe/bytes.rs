@@ -605,6 +605,34 @@ impl ByteConnection {
         self.writer.write_async(bytes)
     }
 
+    /// [`Reader::has_data`].
+    pub fn has_data(&mut self) -> bool {
+        self.reader.has_data()
+    }
+
+    /// [`Reader::ready_timeout`].
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    pub fn ready_timeout(&mut self, timeout: Duration) -> bool {
+        self.reader.ready_timeout(timeout)
+    }
+
+    /// [`Reader::read_chunk`].
+    pub fn read_chunk(&mut self, max: usize) -> ReadChunk<'_> {
+        self.reader.read_chunk(max)
+    }
+
+    /// [`Writer::write_chunk`].
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::BrokenPipe`] if an end is closed.
+    pub fn write_chunk(&mut self, max: usize) -> io::Result<WriteChunk<'_>> {
+        self.writer.write_chunk(max)
+    }
+
     /// Closes this end, in both directions. What was written to it before can still be read.
     pub fn close(&mut self) {
         self.writer.close();

@@ -6,6 +6,7 @@ use super::bytes::{Reader, Writer};
 
 /// Room in a byte pipe, made by [`Writer::write_chunk`]. Dropping it writes nothing.
 #[derive(Debug)]
+#[must_use = "nothing is written unless it is committed"]
 pub struct WriteChunk<'a> {
     writer: &'a mut Writer,
     len: usize,
@@ -51,6 +52,7 @@ impl<'a> WriteChunk<'a> {
 
 /// Bytes in a pipe, made by [`Reader::read_chunk`]. Dropping it reads nothing.
 #[derive(Debug)]
+#[must_use = "nothing is read unless it is committed"]
 pub struct ReadChunk<'a> {
     reader: &'a mut Reader,
     len: usize,

@@ -69,7 +69,7 @@ impl<T: ?Sized> fmt::Debug for Suspended<'_, T> {
 
 impl<'a, T: ?Sized> Suspended<'a, T> {
     pub(crate) fn unlock(&self) {
-        self.lock.raw.unlock();
+        self.lock.release();
     }
 
     /// Other guards of the owner believe that the lock is held.
@@ -112,7 +112,7 @@ impl<T: ?Sized> Drop for ReentrantLockGuard<'_, T> {
         // publishes.
         self.lock.hold.store(hold.0, Ordering::Relaxed);
         if hold == Hold::NONE {
-            self.lock.raw.unlock();
+            self.lock.release();
         }
     }
 }
@@ -198,7 +198,7 @@ impl<T: ?Sized> Drop for OwnerGuard<'_, T> {
     fn drop(&mut self) {
         let held = self.change(|hold| Some(hold.shallower()));
         if held.is_some_and(|held| held.depth() == 1) {
-            self.lock.raw.unlock();
+            self.lock.release();
         }
     }
 }

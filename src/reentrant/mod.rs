@@ -33,6 +33,13 @@
 //! Acquire. The last guard to go may be another thread's than the first: each drop is AcqRel, so
 //! that the raw lock's Release publishes what all of them have done.
 //!
+//! # The gap
+//!
+//! Between taking the raw lock and storing (me, 1), and between storing 0 and releasing the raw lock,
+//! the lock is held and the word does not say by whom. An owner that is in use on several threads
+//! may not take that for another's hold: it would queue behind itself. It waits for the other
+//! thread's next step, as the ring does.
+//!
 //! # Cancellation
 //!
 //! The wait is the raw lock's, so is its cancellation. A future that is ready has stored (me, 1) in
@@ -51,7 +58,7 @@ use self::owner::thread_id;
 use crate::error::TimedOut;
 use crate::lock::RawLock;
 use crate::sys::atomic::{AtomicU64, Ordering};
-use crate::sys::{const_fn, deadline_after};
+use crate::sys::{GapWait, Gate, const_fn, deadline_after};
 use crate::wait::{Node, finished};
 use futures_core::FusedFuture;
 use pin_project_lite::pin_project;
@@ -141,20 +148,22 @@ impl Hold {
 pub struct ReentrantLock<T: ?Sized> {
     raw: RawLock,
     hold: AtomicU64,
+    gate: Gate,
     data: T,
 }
 
 // SAFETY: the value moves with the lock.
 unsafe impl<T: ?Sized + Send> Send for ReentrantLock<T> {}
 // SAFETY: guards of the thread face stay on one thread, which alone gets `&T` while it holds: `T:
-// Send` suffices. The owner face, where several threads may have `&T` at a time, asks for `T: Sync`.
+// Send` suffices. The owner face, where several threads may have `&T` at a time, asks for `T: Sync`;
+// that bound also keeps tasks, and with them wakers of the user's, from the queue of any other lock.
 unsafe impl<T: ?Sized + Send> Sync for ReentrantLock<T> {}
 
 impl<T> ReentrantLock<T> {
     const_fn! {
         /// A free lock around `value`.
         pub const fn new(value: T) -> Self {
-            Self { raw: RawLock::new(), hold: AtomicU64::new(0), data: value }
+            Self { raw: RawLock::new(), hold: AtomicU64::new(0), gate: Gate::new(), data: value }
         }
     }
 
@@ -203,12 +212,49 @@ impl<T: ?Sized> ReentrantLock<T> {
     /// The raw lock has just been taken.
     #[inline]
     fn begin(&self, hold: Hold) {
+        let _gap = self.gate.enter();
         // Release: pairs with the Acquire in `reenter_shared`.
         self.hold.store(hold.0, Ordering::Release);
     }
 
+    /// The word says that nobody holds the lock: releases it. The end of the gap.
+    #[inline]
+    fn release(&self) {
+        let _gap = self.gate.enter();
+        self.raw.unlock();
+    }
+
+    /// Enters for an owner that other threads may use too: at once, or not at all. `Err` with what
+    /// keeps it out: another owner, or (`true`) a thread in its gap, which may be of the same, or
+    /// nobody any more.
+    fn enter_shared(&self, me: u64) -> Result<(), bool> {
+        if self.reenter_shared(me) {
+            return Ok(());
+        }
+        if self.raw.try_lock() {
+            self.begin(Hold::first(me));
+            return Ok(());
+        }
+        let hold = self.hold();
+        Err(hold.owner() == me || (hold == Hold::NONE && !self.raw.is_reserved_by_bar()))
+    }
+
+    /// [`enter_shared`](Self::enter_shared), waiting for threads to leave their gaps. `false`:
+    /// another owner has the lock.
+    fn try_enter_shared(&self, me: u64) -> bool {
+        let mut gap = GapWait::new();
+        loop {
+            match self.enter_shared(me) {
+                Ok(()) => return true,
+                Err(true) => gap.pause(&self.gate),
+                Err(false) => return false,
+            }
+        }
+    }
+
     /// Locks on this thread if that is possible at once. Re-entry always is.
     #[inline]
+    #[must_use = "the lock is released again at once"]
     pub fn try_lock(&self) -> Option<ReentrantLockGuard<'_, T>> {
         let me = thread_id();
         if self.reenter(me) {
@@ -312,15 +358,13 @@ impl<T: ?Sized> ReentrantLock<T> {
 
 impl<T: ?Sized + Sync> ReentrantLock<T> {
     /// Locks for `owner` if that is possible at once. Re-entry always is.
+    ///
+    /// It waits for no event, but may spin while another thread is half-way through a lock or an
+    /// unlock, which may be its own owner's.
+    #[must_use = "the lock is released again at once"]
     pub fn try_lock_as(&self, owner: &Owner) -> Option<OwnerGuard<'_, T>> {
         let me = owner.id();
-        if self.reenter_shared(me) {
-            return Some(OwnerGuard::new(self, me));
-        }
-        self.raw.try_lock().then(|| {
-            self.begin(Hold::first(me));
-            OwnerGuard::new(self, me)
-        })
+        self.try_enter_shared(me).then(|| OwnerGuard::new(self, me))
     }
 
     /// Blocking face of [`lock_async`](ReentrantLock::lock_async); same contract.
@@ -330,7 +374,7 @@ impl<T: ?Sized + Sync> ReentrantLock<T> {
     /// Parks this thread while it waits.
     pub fn lock_as(&self, owner: &Owner) -> OwnerGuard<'_, T> {
         let me = owner.id();
-        if !self.reenter_shared(me) {
+        if !self.try_enter_shared(me) {
             self.raw.lock();
             self.begin(Hold::first(me));
         }
@@ -369,7 +413,7 @@ impl<T: ?Sized + Sync> ReentrantLock<T> {
         deadline: Option<Instant>,
     ) -> Result<OwnerGuard<'_, T>, TimedOut> {
         let me = owner.id();
-        if !self.reenter_shared(me) {
+        if !self.try_enter_shared(me) {
             if !self.raw.lock_until(deadline) {
                 return Err(TimedOut);
             }
@@ -478,7 +522,19 @@ impl<'a, T: ?Sized + Sync> Future for ReentrantLockFuture<'a, T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let (Some(lock), me) = (*this.lock, *this.owner) else { finished("ReentrantLockFuture") };
-        let guard = if lock.reenter_shared(me) {
+        let mut gap = GapWait::new();
+        let entered = loop {
+            match lock.enter_shared(me) {
+                Ok(()) => break true,
+                Err(false) => break false,
+                Err(true) if gap.pause_briefly(&lock.gate) => {}
+                Err(true) => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+            }
+        };
+        let guard = if entered {
             // Before the waker is dropped, which may panic.
             let guard = OwnerGuard::new(lock, me);
             // It may have been queued, or even woken, behind another owner.

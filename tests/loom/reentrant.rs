@@ -3,7 +3,7 @@
 //! may find an old one.
 
 use super::{explore, poll_once};
-use bifrons::{Condition, Owner, ReentrantLock, block_on};
+use bifrons::{Condition, Event, Owner, ReentrantLock, block_on};
 use loom::cell::Cell;
 use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use loom::thread;
@@ -288,5 +288,46 @@ fn timed_wait_at_depth_2() {
         assert_eq!(notifier.join().unwrap(), was_notified);
         assert_eq!((lock.depth(), lock.waiting(), condition.waiting()), (0, 0, 0));
         assert_eq!(lock.try_lock().unwrap().load(Relaxed), 2);
+    });
+}
+
+/// Two threads of the only owner: one tries while the other is between the raw lock and the word, on
+/// the way in or out. It is never refused, for there is nobody else.
+///
+/// Kills: a gap that is taken for another owner's hold.
+#[test]
+fn only_owner_is_never_refused() {
+    explore("reentrant: only owner is never refused", || {
+        let lock = Arc::new(ReentrantLock::new(()));
+        let owner = Owner::new();
+        let (other, same) = (Arc::clone(&lock), owner.clone());
+        let thread = thread::spawn(move || drop(other.lock_as(&same)));
+        assert!(lock.try_lock_as(&owner).is_some());
+        thread.join().unwrap();
+        assert!(!lock.is_locked());
+    });
+}
+
+/// The only owner locks on two threads, one blocking, one as a task, and the first to be in waits for
+/// the other: neither queues behind its own owner.
+///
+/// Kills: a gap that is taken for another owner's hold.
+#[test]
+fn only_owner_meets_itself() {
+    explore("reentrant: only owner meets itself", || {
+        let lock = Arc::new(ReentrantLock::new(()));
+        let owner = Owner::new();
+        let met = Arc::new(Event::new());
+        let (other, same, meet) = (Arc::clone(&lock), owner.clone(), Arc::clone(&met));
+        let thread = thread::spawn(move || {
+            let guard = other.lock_as(&same);
+            block_on(meet.wait_async());
+            drop(guard);
+        });
+        let guard = block_on(lock.lock_async(&owner));
+        met.set();
+        thread.join().unwrap();
+        drop(guard);
+        assert!(!lock.is_locked());
     });
 }
