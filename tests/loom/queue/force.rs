@@ -291,7 +291,7 @@ fn force_push_meets_pop_and_a_slot() {
 /// A slot is given back while a replacement has one claim too many: the sender that is woken for its
 /// room finds it, for the queue is not full.
 ///
-/// Killed: a queue that counts as full during a replacement.
+/// Killed: an eviction that does not tell the senders.
 #[test]
 fn force_push_meets_dropped_slot_and_sender() {
     explore_ring("queue: force_push meets a dropped slot and a sender", || {
@@ -307,5 +307,24 @@ fn force_push_meets_dropped_slot_and_sender() {
         let popped = usize::from(evicted == 0 && queue.try_pop().is_ok());
         sending.join().unwrap();
         assert_eq!(evicted + popped + queue.try_iter().count(), 3);
+    });
+}
+
+/// A slot is given back while a replacement has one claim too many, and a push comes for its room. If
+/// the oldest had to go, that was before the slot was given back, and the queue is not full.
+///
+/// Killed: a queue that counts as full during a replacement.
+#[test]
+fn force_push_meets_dropped_slot_and_push() {
+    explore_ring("queue: force_push meets a dropped slot and a push", || {
+        let queue = Arc::new(BoundedQueue::new(2));
+        queue.try_push(0).unwrap();
+        let slot = queue.try_reserve().unwrap();
+        let other = Arc::clone(&queue);
+        let forcing = thread::spawn(move || other.force_push(1).unwrap().is_some());
+        drop(slot);
+        let pushed = queue.try_push(2).is_ok();
+        let evicted = forcing.join().unwrap();
+        assert!(pushed || !evicted, "there is room beside the new item");
     });
 }
