@@ -2,7 +2,7 @@
 //!
 //! [`ring`] holds the items and never waits; [`waiter`] puts operations to sleep beside it, one
 //! wait list for each side; [`future`], [`slot`] and [`stream`] are the operations. The faces here
-//! are one driver over them.
+//! and in [`batch`] are one driver over them.
 
 mod batch;
 mod future;

@@ -54,7 +54,7 @@
 //!   list lock. Who changes the word later sees that there is a waiter; who changed it before is
 //!   seen. There is no second word, hence no fence and no `SeqCst`. (The queue has one event that
 //!   another word tells, the return of a reservation; there both sides do an RMW on the same
-//!   word.)
+//!   word. And an eviction moves two words; there the sleeper looks twice.)
 //! * **I5** No user code runs under the list lock: not `clone`, `wake` or `drop` of a waker, no
 //!   destructor, no closure. A waker is cloned before the lock and the state looked at again; a
 //!   replaced one is dropped after it.
