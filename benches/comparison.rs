@@ -65,7 +65,7 @@ mod rows {
     pub(super) fn reentry() {
         const COUNT: u32 = 2_000_000;
         let ours = bifrons::ReentrantLock::new(Cell::new(0_u64));
-        let peer = parking_lot::ReentrantMutex::new(Cell::new(0_u64));
+        let peer = parking_lot_latest::ReentrantMutex::new(Cell::new(0_u64));
         let contenders = || -> Vec<Contender<'_>> {
             let lock_ours = || {
                 for _ in 0..COUNT {
