@@ -123,19 +123,16 @@ impl Event {
     #[cold]
     fn set_and_wake(&self) {
         let mut epoch = None;
-        self.queue.wake_all(|list| {
+        self.queue.wake_all(|list, batch| {
             let epoch = *epoch.get_or_insert_with(|| {
                 // Release: as in `set`.
                 self.queue.word.fetch_or(SET, Ordering::Release);
                 **list = list.wrapping_add(1);
                 **list
             });
-            if is_young(list.front_arg()?, epoch) {
-                return None;
-            }
-            // Relaxed: counted under the list lock. The waiter is released by its node's state.
-            self.queue.word.fetch_sub(WAITER, Ordering::Relaxed);
-            list.pop(State::Granted)
+            let freed = list.drain(State::Granted, batch, |since| !is_young(since, epoch));
+            // Relaxed: counted under the list lock. The waiters are released by their nodes' states.
+            self.queue.word.fetch_sub(freed as u32 * WAITER, Ordering::Relaxed);
         });
     }
 

@@ -378,18 +378,18 @@ impl Condition {
             return 0;
         }
         let (mut epoch, mut notified) = (None, 0);
-        self.queue.wake_all(|list| {
+        self.queue.wake_all(|list, batch| {
             let epoch = *epoch.get_or_insert_with(|| {
                 list.epoch = list.epoch.wrapping_add(1);
                 list.epoch
             });
-            if notified == n || is_young(list.front_arg()?, epoch) {
-                return None;
-            }
-            notified += 1;
+            let left = list.drain(state, batch, |since| {
+                let wanted = notified < n && !is_young(since, epoch);
+                notified += usize::from(wanted);
+                wanted
+            });
             // Relaxed: counted under the list lock.
-            list.word().fetch_sub(1, Ordering::Relaxed);
-            list.pop(state)
+            list.word().fetch_sub(left as u32, Ordering::Relaxed);
         });
         notified
     }

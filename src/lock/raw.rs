@@ -386,7 +386,8 @@ impl RawLock {
     pub(crate) fn lock_until(&self, deadline: Option<Instant>) -> bool {
         let mut spin = Spin::new();
         loop {
-            if self.try_lock() {
+            // It looks before it tries: a failed RMW would take the word from its owner's cache.
+            if self.try_take(Comer::New) {
                 return true;
             }
             if deadline.is_some_and(is_past) {

@@ -23,7 +23,7 @@ use crate::sys::GapWait;
 use crate::wait::{Locked, Node, Place, Stale, State, WaitQueue, WakeBatch, discard, wake};
 use pin_project_lite::pin_project;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 /// Under the list lock: how many nodes there are.
 pub(super) type WaitList = WaitQueue<(), usize>;
@@ -36,25 +36,20 @@ impl<T> BoundedQueue<T> {
         }
     }
 
-    /// Under the list lock: one node has left.
-    fn note_departure(&self, side: Blocked, list: &mut Locked<'_, (), usize>) {
-        **list -= 1;
-        if **list == 0 {
+    /// Under the list lock: so many nodes have left.
+    fn note_departures(&self, side: Blocked, list: &mut Locked<'_, (), usize>, count: usize) {
+        **list -= count;
+        if count > 0 && **list == 0 {
             self.ring.retract(side);
         }
-    }
-
-    fn pop_waiter(&self, side: Blocked, list: &mut Locked<'_, (), usize>) -> Option<Waker> {
-        let waker = list.pop(State::Notified)?;
-        self.note_departure(side, list);
-        Some(waker)
     }
 
     /// Notifies the first waiter, if there is one.
     #[cold]
     pub(super) fn wake_one(&self, side: Blocked) {
         let mut list = self.list(side).lock();
-        let waker = self.pop_waiter(side, &mut list);
+        let waker = list.pop(State::Notified);
+        self.note_departures(side, &mut list, usize::from(waker.is_some()));
         drop(list);
         wake(waker);
     }
@@ -63,10 +58,14 @@ impl<T> BoundedQueue<T> {
     #[cold]
     pub(super) fn wake_up_to(&self, count: usize, side: Blocked, batch: &mut WakeBatch) {
         let mut left = None;
-        self.list(side).wake_batch(batch, |list| {
+        self.list(side).wake_batch(batch, |list, batch| {
             let left = left.get_or_insert(count.min(**list));
-            *left = left.checked_sub(1)?;
-            self.pop_waiter(side, list)
+            let woken = list.drain(State::Notified, batch, |_| {
+                let wanted = *left > 0;
+                *left -= usize::from(wanted);
+                wanted
+            });
+            self.note_departures(side, list, woken);
         });
     }
 
@@ -74,7 +73,10 @@ impl<T> BoundedQueue<T> {
     pub(super) fn wake_everyone(&self) {
         let mut batch = WakeBatch::new();
         for side in [Blocked::Senders, Blocked::Receivers] {
-            self.list(side).wake_batch(&mut batch, |list| self.pop_waiter(side, list));
+            self.list(side).wake_batch(&mut batch, |list, batch| {
+                let woken = list.drain(State::Notified, batch, |_| true);
+                self.note_departures(side, list, woken);
+            });
         }
         batch.finish();
     }
@@ -174,7 +176,9 @@ impl<'a, T> Waiter<'a, T> {
 
     fn leave(queue: &BoundedQueue<T>, side: Blocked, node: Pin<&mut Node>) -> (State, Stale) {
         // SAFETY: only ever queued on this list.
-        unsafe { queue.list(side).withdraw(node.as_ref(), |list| queue.note_departure(side, list)) }
+        unsafe {
+            queue.list(side).withdraw(node.as_ref(), |list| queue.note_departures(side, list, 1))
+        }
     }
 
     /// Ends the wait; a notification goes to the next.

@@ -240,27 +240,29 @@ impl RawSemaphore {
     /// Gives permits to waiters from the front, as long as they suffice for the first.
     #[cold]
     fn grant(&self) {
-        self.queue.wake_all(|list| {
-            let n = list.front_arg()?;
-            let mut word = self.word();
-            while word.permits() >= n as isize {
-                let last = list.waiting == 1;
-                let clear = if last { QUEUED } else { 0 };
-                // Acquire: pairs with the Release in `give_back`, on behalf of the waiter.
-                match self.queue.word.compare_exchange_weak(
-                    word.0,
-                    (word.0 - delta(n)) & !clear,
-                    Ordering::Acquire,
-                    Ordering::Relaxed,
-                ) {
-                    Ok(_) => {
-                        list.waiting -= 1;
-                        return list.pop(State::Granted);
+        self.queue.wake_all(|list, batch| {
+            let mut waiting = list.waiting;
+            list.drain(State::Granted, batch, |n| {
+                let mut word = self.word();
+                while word.permits() >= n as isize {
+                    let clear = if waiting == 1 { QUEUED } else { 0 };
+                    // Acquire: pairs with the Release in `give_back`, on behalf of the waiter.
+                    match self.queue.word.compare_exchange_weak(
+                        word.0,
+                        (word.0 - delta(n)) & !clear,
+                        Ordering::Acquire,
+                        Ordering::Relaxed,
+                    ) {
+                        Ok(_) => {
+                            waiting -= 1;
+                            return true;
+                        }
+                        Err(seen) => word = Word(seen),
                     }
-                    Err(seen) => word = Word(seen),
                 }
-            }
-            None
+                false
+            });
+            list.waiting = waiting;
         });
     }
 

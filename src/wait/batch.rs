@@ -1,13 +1,18 @@
 //! Wakers collected under the list lock and called after it.
 
+#![expect(unsafe_code, reason = "an array of which a part is filled")]
+
 use crate::sys::{WAKE_BATCH, panicking};
 use std::any::Any;
+use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Waker;
 
 /// Wakers in the order in which they are to be called. Dropping it calls the rest.
 pub(crate) struct WakeBatch {
-    wakers: [Option<Waker>; WAKE_BATCH],
+    /// `called .. len` are there.
+    wakers: [MaybeUninit<Option<Waker>>; WAKE_BATCH],
+    called: usize,
     len: usize,
     /// The first panic of a waker; it goes on once everyone has been woken.
     panic: Option<Box<dyn Any + Send>>,
@@ -15,32 +20,48 @@ pub(crate) struct WakeBatch {
 
 impl WakeBatch {
     pub(crate) const fn new() -> Self {
-        Self { wakers: [const { None }; WAKE_BATCH], len: 0, panic: None }
+        let wakers = [const { MaybeUninit::uninit() }; WAKE_BATCH];
+        Self { wakers, called: 0, len: 0, panic: None }
     }
 
     pub(crate) fn is_full(&self) -> bool {
         self.len == WAKE_BATCH
     }
 
-    /// Room was asked for with [`WakeBatch::is_full`].
-    pub(crate) fn push(&mut self, waker: Waker) {
-        self.wakers[self.len] = Some(waker);
-        self.len += 1;
+    /// Takes from `next` as long as it gives something and there is room. Returns how many.
+    #[inline]
+    pub(super) fn fill(&mut self, mut next: impl FnMut() -> Option<Option<Waker>>) -> usize {
+        let mut count = 0;
+        for slot in &mut self.wakers[self.len..] {
+            let Some(waker) = next() else { break };
+            slot.write(waker);
+            count += 1;
+        }
+        self.len += count;
+        count
     }
 
-    pub(crate) fn wake(&mut self) {
-        for slot in &mut self.wakers[..self.len] {
-            if let Some(waker) = slot.take() {
-                if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-                    keep_first(&mut self.panic, payload);
+    pub(super) fn wake(&mut self) {
+        while self.called < self.len {
+            let calls = catch_unwind(AssertUnwindSafe(|| {
+                for (index, slot) in self.wakers[..self.len].iter().enumerate().skip(self.called) {
+                    self.called = index + 1;
+                    // SAFETY: filled, and counted as called from now on.
+                    let waker = unsafe { slot.assume_init_read() };
+                    if let Some(waker) = waker {
+                        waker.wake();
+                    }
                 }
+            }));
+            if let Err(payload) = calls {
+                keep_first(&mut self.panic, payload);
             }
         }
-        self.len = 0;
+        (self.called, self.len) = (0, 0);
     }
 
     /// Lets the first panic of a waker go on, unless the thread is unwinding already.
-    pub(crate) fn finish(mut self) {
+    pub(crate) fn finish(&mut self) {
         if let Some(payload) = self.panic.take() {
             if panicking() {
                 forget_payload(payload);

@@ -14,6 +14,7 @@
 
 #![expect(unsafe_code, reason = "owns the only pointer-chasing of the crate")]
 
+use super::batch::WakeBatch;
 use crate::sys::UnsafeCell;
 use crate::sys::atomic::{AtomicU8, Ordering};
 use std::marker::PhantomPinned;
@@ -185,12 +186,55 @@ impl List {
         unsafe { self.unlink(node, state) }
     }
 
+    /// Takes nodes out from the front and leaves them in `state`, as long as `batch` has room for
+    /// their wakers and `wanted` says so of their arguments. Returns how many.
+    pub(super) fn drain(
+        &mut self,
+        state: State,
+        batch: &mut WakeBatch,
+        mut wanted: impl FnMut(usize) -> bool,
+    ) -> usize {
+        if self.head.is_null() {
+            return 0;
+        }
+        // SAFETY: the head is linked, so it is alive.
+        let last = unsafe { body(self.head, |b| b.prev) };
+        let mut head = self.head;
+        let count = batch.fill(|| {
+            let node = head;
+            // The last one has no next.
+            if node.is_null() {
+                return None;
+            }
+            // SAFETY: linked, and not let go of yet.
+            let (arg, next) = unsafe { body(node, |b| (b.arg, b.next)) };
+            if !wanted(arg) {
+                return None;
+            }
+            // SAFETY: as above.
+            let waker = unsafe { body(node, |b| b.waker.take()) };
+            // SAFETY: as above; the future may free the node from here on (I3).
+            unsafe { (*node).set_state(state) };
+            head = if node == last { std::ptr::null() } else { next };
+            Some(waker)
+        });
+        if head != self.head && !head.is_null() {
+            // SAFETY: not everybody has left, so the last one is linked.
+            unsafe { body(last, |b| b.next = head) };
+            // SAFETY: as above, the new head.
+            unsafe { body(head, |b| b.prev = last) };
+        }
+        self.head = head;
+        count
+    }
+
     /// Takes `node` out, leaves it in `state`, and returns its waker, to be dropped or woken
     /// outside the list lock.
     ///
     /// # Safety
     ///
     /// The list lock is held and `node` is linked in this list.
+    #[inline]
     pub(super) unsafe fn unlink(&mut self, node: NonNull<Node>, state: State) -> Option<Waker> {
         let node: *const Node = node.as_ptr();
         // SAFETY: a linked node is alive.

@@ -87,6 +87,7 @@ impl<W, S> WaitQueue<W, S> {
     /// # Safety
     ///
     /// `node` was never queued elsewhere than here, and its future calls.
+    #[inline]
     pub(crate) unsafe fn withdraw(
         &self,
         node: Pin<&Node>,
@@ -108,12 +109,12 @@ impl<W, S> WaitQueue<W, S> {
         (state, Stale(None))
     }
 
-    /// Wakes as long as `next` names somebody: wakers are collected under the list lock in
-    /// batches and called after it. One that panics stops none of the others; the first panic goes
-    /// on when all have been called.
-    pub(crate) fn wake_all(&self, next: impl FnMut(&mut Locked<'_, W, S>) -> Option<Waker>) {
+    /// Wakes whom `section` drains: wakers are collected under the list lock in batches and called
+    /// after it, and a full batch is followed by another one. A waker that panics stops none of
+    /// the others; the first panic goes on when all have been called.
+    pub(crate) fn wake_all(&self, section: impl FnMut(&mut Locked<'_, W, S>, &mut WakeBatch)) {
         let mut batch = WakeBatch::new();
-        self.wake_batch(&mut batch, next);
+        self.wake_batch(&mut batch, section);
         batch.finish();
     }
 
@@ -121,20 +122,13 @@ impl<W, S> WaitQueue<W, S> {
     pub(crate) fn wake_batch(
         &self,
         batch: &mut WakeBatch,
-        mut next: impl FnMut(&mut Locked<'_, W, S>) -> Option<Waker>,
+        mut section: impl FnMut(&mut Locked<'_, W, S>, &mut WakeBatch),
     ) {
         loop {
             let mut list = self.lock();
-            let more = loop {
-                if batch.is_full() {
-                    break true;
-                }
-                match next(&mut list) {
-                    Some(waker) => batch.push(waker),
-                    None => break false,
-                }
-            };
+            section(&mut list, batch);
             drop(list);
+            let more = batch.is_full();
             batch.wake();
             if !more {
                 return;
@@ -163,6 +157,17 @@ impl<'a, W, S> Locked<'a, W, S> {
 
     pub(crate) fn is_empty(&mut self) -> bool {
         self.list(|list| list.is_empty())
+    }
+
+    /// Takes waiters out from the front, in `state`, as long as `batch` has room and `wanted` says so
+    /// of their arguments. Returns how many.
+    pub(crate) fn drain(
+        &mut self,
+        state: State,
+        batch: &mut WakeBatch,
+        wanted: impl FnMut(usize) -> bool,
+    ) -> usize {
+        self.list(|list| list.drain(state, batch, wanted))
     }
 
     pub(crate) fn front_arg(&mut self) -> Option<usize> {
