@@ -170,6 +170,9 @@ struct Effort {
 const FULL: Effort = Effort { rounds: 9, turn: Duration::from_millis(60) };
 const QUICK: Effort = Effort { rounds: 3, turn: Duration::from_millis(12) };
 
+/// What takes no time at this count takes none: a size.
+const LONGEST: u64 = 1 << 32;
+
 /// After that a turn counts as hung.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -213,7 +216,7 @@ fn take_turn(rows: &[Row], mut arguments: impl Iterator<Item = String>) {
         let start = Instant::now();
         turn(count);
         let taken = start.elapsed();
-        if taken * 8 >= length {
+        if taken * 8 >= length || count > LONGEST {
             let scale = length.as_secs_f64() / taken.as_secs_f64();
             count = ((count as f64 * scale) as u64).max(1);
             break;
@@ -256,7 +259,8 @@ struct Figures<'a> {
 impl<'a> Figures<'a> {
     fn measure(row: &'a Row, index: usize, effort: Effort) -> Self {
         let mut rounds = vec![Some(Vec::new()); row.contenders.len()];
-        for _ in 0..effort.rounds {
+        let exact = matches!(row.unit, Unit::Bytes | Unit::Allocations);
+        for _ in 0..if exact { 1 } else { effort.rounds } {
             for (contender, figures) in rounds.iter_mut().enumerate() {
                 if let Some(list) = figures {
                     match child(index, contender, effort.turn) {
