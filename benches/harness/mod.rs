@@ -152,7 +152,7 @@ impl Row {
         self
     }
 
-    fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         match self.placement {
             Placement::Free => self.name.clone(),
             pinned => format!("{}, {}", self.name, pinned.name()),
@@ -176,30 +176,64 @@ const LONGEST: u64 = 1 << 32;
 /// After that a turn counts as hung.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What the command line asks for.
+pub(crate) struct Request {
+    pub(crate) quick: bool,
+    filter: Option<String>,
+    save: Option<String>,
+}
+
+impl Request {
+    pub(crate) fn read() -> Self {
+        let mut request = Self { quick: false, filter: None, save: None };
+        let mut arguments = env::args().skip(1);
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--quick" => request.quick = true,
+                "--save" => request.save = arguments.next(),
+                flag if flag.starts_with('-') => {}
+                _ => request.filter = Some(argument),
+            }
+        }
+        request
+    }
+
+    pub(crate) fn wants(&self, row: &Row) -> bool {
+        self.filter.as_ref().is_none_or(|filter| row.title().contains(filter.as_str()))
+    }
+
+    /// Saves the rows, where that is asked for.
+    pub(crate) fn save(&self, lines: &str) {
+        if let Some(path) = &self.save {
+            fs::write(path, lines).expect("the figures can be written");
+        }
+    }
+}
+
 /// The `main` of a bench.
 pub(crate) fn run(bench: &str, rows: Vec<Row>) {
-    let (mut effort, mut save, mut filter) = (FULL, None, None);
     let mut arguments = env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "--turn" => return take_turn(&rows, arguments),
-            "--quick" => effort = QUICK,
-            "--save" => save = arguments.next(),
-            flag if flag.starts_with('-') => {}
-            _ => filter = Some(argument),
-        }
+    if arguments.next().as_deref() == Some("--turn") {
+        return take_turn(&rows, arguments);
     }
-    let mut saved = String::new();
+    let request = Request::read();
+    let effort = if request.quick { QUICK } else { FULL };
+    let mut lines = String::new();
     for (index, row) in rows.iter().enumerate() {
-        if filter.as_ref().is_none_or(|filter| row.title().contains(filter.as_str())) {
+        if request.wants(row) {
             let figures = Figures::measure(row, index, effort);
             print!("{}", figures.describe());
-            writeln!(saved, "{}", figures.json(bench)).expect("a string takes all");
+            writeln!(lines, "{}", figures.json(bench)).expect("a string takes all");
         }
     }
-    if let Some(path) = save {
-        fs::write(path, saved).expect("the figures can be written");
-    }
+    request.save(&lines);
+}
+
+/// Prints a row that was measured elsewhere, for each contender a figure a round; what to save of it.
+pub(crate) fn measured(bench: &str, row: &Row, rounds: Vec<Vec<f64>>) -> String {
+    let figures = Figures { row, rounds: rounds.into_iter().map(Some).collect() };
+    print!("{}", figures.describe());
+    format!("{}\n", figures.json(bench))
 }
 
 /// The child's part: `--turn ROW CONTENDER MILLISECONDS`.
