@@ -131,7 +131,8 @@ impl<S, R> Ends<S, R> {
         Self { senders: vec![sender; count], receivers: vec![receiver] }
     }
 
-    /// For each sender and for each receiver, so that all of about `n` items arrive.
+    /// For each sender and for each receiver, so that all of about `n` items arrive. Nothing is closed:
+    /// an end that has moved its share leaves while others may still wait.
     fn shares(&self, n: u64) -> Shares {
         let (senders, receivers) = (self.senders.len() as u64, self.receivers.len() as u64);
         let rounds = n / (senders * receivers) + 1;
