@@ -3,19 +3,20 @@
 //! # The word
 //!
 //! ```text
-//!   31                                        1     0
-//!  ┌──────────────────────────────────────────┬─────┐
-//!  │ queued waiters                           │ SET │
-//!  └──────────────────────────────────────────┴─────┘
+//!   1        0
+//!  ┌────────┬─────┐
+//!  │ QUEUED │ SET │
+//!  └────────┴─────┘
 //! ```
 //!
 //! | part | meaning | changed by |
 //! |---|---|---|
 //! | `SET` | the flag | `set` and `clear`, by RMW; while there are waiters `set` holds the list lock |
-//! | waiters | nodes in the list | under the list lock |
+//! | `QUEUED` | the list is not empty | under the list lock only (I1) |
 //!
-//! A waiter registers by an RMW that fails if `SET` is there; `set` by an RMW that sees whether
-//! there are waiters: one word, so nobody sleeps beside a set flag (I4).
+//! The first waiter registers by an RMW that fails if `SET` is there; `set` by an RMW that sees
+//! whether there are waiters: one word, so nobody sleeps beside a set flag (I4). Behind the first
+//! one a look suffices: while `QUEUED` is set, only the holder of the list lock sets the flag.
 //!
 //! # Set, then clear
 //!
@@ -34,7 +35,7 @@
 use crate::error::TimedOut;
 use crate::sys::atomic::{AtomicU32, Ordering};
 use crate::sys::{Spin, const_fn, deadline_after, is_past};
-use crate::wait::{Node, Place, State, WaitQueue, discard, drive, finished, is_young};
+use crate::wait::{Locked, Node, Place, State, WaitQueue, discard, drive, finished, is_young};
 use futures_core::FusedFuture;
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -44,8 +45,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 const SET: u32 = 1;
-const WAITER: u32 = 2;
-const MAX_WAITERS: u32 = u32::MAX / WAITER;
+const QUEUED: u32 = 2;
 
 /// A value of the word.
 #[derive(Clone, Copy)]
@@ -55,8 +55,8 @@ impl Word {
     const fn is_set(self) -> bool {
         self.0 & SET != 0
     }
-    const fn waiters(self) -> u32 {
-        self.0 / WAITER
+    const fn is_queued(self) -> bool {
+        self.0 & QUEUED != 0
     }
 }
 
@@ -102,9 +102,10 @@ impl Event {
     }
 
     /// Sets the flag, and frees everyone who waits.
+    #[inline]
     pub fn set(&self) {
         let mut word = self.word(Ordering::Relaxed);
-        while word.waiters() == 0 {
+        while !word.is_queued() {
             // Release, also where the flag is set already: pairs with the Acquire of whoever sees
             // it. Relaxed on failure: nothing was set.
             match self.queue.word.compare_exchange_weak(
@@ -130,13 +131,14 @@ impl Event {
                 **list = list.wrapping_add(1);
                 **list
             });
-            let freed = list.drain(State::Granted, batch, |since| !is_young(since, epoch));
-            // Relaxed: counted under the list lock. The waiters are released by their nodes' states.
-            self.queue.word.fetch_sub(freed as u32 * WAITER, Ordering::Relaxed);
+            // The waiters are released by their nodes' states.
+            list.drain(State::Granted, batch, |since| !is_young(since, epoch));
+            Self::note_departures(list);
         });
     }
 
     /// Clears the flag.
+    #[inline]
     pub fn clear(&self) {
         // Acquire: whoever clears sees what the `set` that it undoes has published, so that it may
         // look for more work before it waits again.
@@ -227,21 +229,33 @@ impl Event {
     /// # Cancel safety
     ///
     /// Dropping the future withdraws the wait; nothing is lost.
+    #[inline]
     pub fn wait_async(&self) -> EventFuture<'_> {
         EventFuture { event: Some(self), node: Node::new() }
     }
 
     /// How many threads and tasks are registered and not yet freed: a snapshot.
     pub fn waiting(&self) -> usize {
-        // Relaxed: a snapshot.
-        self.word(Ordering::Relaxed).waiters() as usize
+        self.queue.lock().len()
     }
 
     /// # Safety
     ///
     /// `node` is only ever queued on this event, and [`Event::cancel`] is called before it is
     /// freed.
+    #[inline]
     unsafe fn poll(&self, node: Pin<&Node>, cx: &Context<'_>) -> Poll<()> {
+        if node.state() == State::Idle && self.is_set() {
+            return Poll::Ready(());
+        }
+        // SAFETY: the caller's promise.
+        unsafe { self.poll_slow(node, cx) }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Event::poll`].
+    unsafe fn poll_slow(&self, node: Pin<&Node>, cx: &Context<'_>) -> Poll<()> {
         loop {
             match node.state() {
                 State::Granted => {
@@ -260,16 +274,8 @@ impl Event {
                     }
                 }
                 State::Idle | State::Notified => {
-                    if self.is_set() {
-                        return Poll::Ready(());
-                    }
                     let waker = cx.waker().clone();
-                    let mut list = self.queue.lock();
-                    let word = self.word(Ordering::Relaxed);
-                    if word.waiters() == MAX_WAITERS {
-                        drop(list);
-                        panic!("bifrons: more than {MAX_WAITERS} waiters on one event");
-                    }
+                    let mut list = self.queue.lock_for_insert();
                     if !self.register() {
                         drop(list);
                         discard(Some(waker));
@@ -284,16 +290,19 @@ impl Event {
         }
     }
 
-    /// Under the list lock: counts a waiter, unless the flag is set. The RMW is the proof that a
-    /// later `set` will see it (I4).
+    /// Under the list lock: announces a waiter, unless the flag is set. The RMW is the proof that
+    /// a later `set` will see it (I4).
     fn register(&self) -> bool {
         let mut word = self.word(Ordering::Acquire);
         while !word.is_set() {
+            if word.is_queued() {
+                return true;
+            }
             // Acquire on failure: the flag may be what was seen; it pairs with the Release in
-            // `set`. Relaxed on success: nothing but the count.
+            // `set`. Relaxed on success: nothing but the announcement.
             match self.queue.word.compare_exchange_weak(
                 word.0,
-                word.0 + WAITER,
+                word.0 | QUEUED,
                 Ordering::Relaxed,
                 Ordering::Acquire,
             ) {
@@ -307,14 +316,19 @@ impl Event {
     /// # Safety
     ///
     /// `node` is only ever queued on this event.
+    #[inline(never)]
     unsafe fn cancel(&self, node: Pin<&Node>) {
         // SAFETY: the caller's promise.
-        let (_, _stale) = unsafe {
-            self.queue.withdraw(node, |list| {
-                // Relaxed: counted under the list lock.
-                list.word().fetch_sub(WAITER, Ordering::Relaxed);
-            })
-        };
+        let (_, _stale) = unsafe { self.queue.withdraw(node, Self::note_departures) };
+    }
+
+    /// Under the list lock: waiters have left.
+    #[inline]
+    fn note_departures(list: &mut Locked<'_, AtomicU32, usize>) {
+        if list.is_empty() {
+            // Relaxed: the list lock orders those who queue.
+            list.word().fetch_and(!QUEUED, Ordering::Relaxed);
+        }
     }
 }
 
@@ -357,6 +371,7 @@ pin_project! {
 impl Future for EventFuture<'_> {
     type Output = ();
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
         let Some(event) = *this.event else { finished("EventFuture") };

@@ -4,7 +4,7 @@
 //!
 //! | part | meaning | changed by |
 //! |---|---|---|
-//! | word | how many nodes are in the list | under the list lock |
+//! | word | whether the list has nodes | under the list lock only (I1) |
 //! | `lock` | the address of the one lock that waiters have let go of | the first waiter, under the list lock; means nothing while the list is empty |
 //! | `epoch` | counts notifications, so that one of many batches stops at late arrivals | `notify`, under the list lock |
 //!
@@ -51,7 +51,7 @@ use self::guard::sealed::{Relock, Token};
 use self::wait::{Baton, Notification};
 use crate::sys::atomic::{AtomicU32, Ordering};
 use crate::sys::{const_fn, deadline_after};
-use crate::wait::{State, WaitQueue, drive, finished, is_young, wake};
+use crate::wait::{Locked, State, WaitQueue, drive, finished, is_young, wake};
 use std::fmt;
 use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
@@ -113,6 +113,9 @@ use std::time::{Duration, Instant};
 pub struct Condition {
     queue: WaitQueue<AtomicU32, Tie>,
 }
+
+/// A value of the word; the other one is 0.
+const QUEUED: u32 = 1;
 
 /// What the list lock guards.
 struct Tie {
@@ -347,16 +350,16 @@ impl Condition {
     /// # Fairness
     ///
     /// The one that has waited longest. It competes for the lock like everybody else.
+    #[inline]
     pub fn notify_one(&self) -> bool {
-        if self.waiting() == 0 {
-            return false;
-        }
+        self.may_have_waiters() && self.notify_first()
+    }
+
+    #[cold]
+    fn notify_first(&self) -> bool {
         let mut list = self.queue.lock();
         let waker = list.pop(State::Notified);
-        if waker.is_some() {
-            // Relaxed: counted under the list lock.
-            list.word().fetch_sub(1, Ordering::Relaxed);
-        }
+        Self::note_departures(&mut list);
         drop(list);
         let notified = waker.is_some();
         wake(waker);
@@ -364,32 +367,45 @@ impl Condition {
     }
 
     /// Wakes up to `n` waiters, in the order in which they came, and returns how many.
+    #[inline]
     pub fn notify(&self, n: usize) -> usize {
-        self.notify_up_to(n, State::Notified)
+        if self.may_have_waiters() { self.notify_up_to(n, State::Notified) } else { 0 }
     }
 
     /// Wakes everyone who waits, and returns how many. Who comes later is not woken.
+    #[inline]
     pub fn notify_all(&self) -> usize {
-        self.notify_up_to(usize::MAX, State::Granted)
+        if self.may_have_waiters() { self.notify_up_to(usize::MAX, State::Granted) } else { 0 }
     }
 
-    fn notify_up_to(&self, n: usize, state: State) -> usize {
-        if self.waiting() == 0 {
-            return 0;
+    #[inline]
+    fn may_have_waiters(&self) -> bool {
+        // Relaxed: see "The early way out" in the module's documentation.
+        self.queue.word.load(Ordering::Relaxed) == QUEUED
+    }
+
+    /// Under the list lock: waiters have left.
+    fn note_departures(list: &mut Locked<'_, AtomicU32, Tie>) {
+        if list.is_empty() {
+            // Relaxed: a notifier that this concerns has held the list lock.
+            list.word().store(0, Ordering::Relaxed);
         }
+    }
+
+    #[cold]
+    fn notify_up_to(&self, n: usize, state: State) -> usize {
         let (mut epoch, mut notified) = (None, 0);
         self.queue.wake_all(|list, batch| {
             let epoch = *epoch.get_or_insert_with(|| {
                 list.epoch = list.epoch.wrapping_add(1);
                 list.epoch
             });
-            let left = list.drain(state, batch, |since| {
+            list.drain(state, batch, |since| {
                 let wanted = notified < n && !is_young(since, epoch);
                 notified += usize::from(wanted);
                 wanted
             });
-            // Relaxed: counted under the list lock.
-            list.word().fetch_sub(left as u32, Ordering::Relaxed);
+            Self::note_departures(list);
         });
         notified
     }
@@ -397,8 +413,7 @@ impl Condition {
     /// How many threads and tasks are registered and not yet notified: a snapshot. Those who take
     /// the lock again are not counted.
     pub fn waiting(&self) -> usize {
-        // Relaxed: see "The early way out" in the module's documentation.
-        self.queue.word.load(Ordering::Relaxed) as usize
+        self.queue.lock().len()
     }
 }
 

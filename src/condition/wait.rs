@@ -2,9 +2,9 @@
 
 #![expect(unsafe_code, reason = "each wait uses one node with one condition")]
 
-use super::Condition;
 use super::guard::sealed::{Guard, Relock, RelockAsync, Token};
 use super::guard::{AsyncConditionGuard, ConditionGuard};
+use super::{Condition, QUEUED};
 use crate::sys::atomic::Ordering;
 use crate::wait::{Node, Place, State, finished};
 use futures_core::FusedFuture;
@@ -104,10 +104,7 @@ impl<'a, G: ConditionGuard> Notification<'a, G> {
         let this = self.project();
         // SAFETY: the node is only ever queued on this condition.
         let (state, _stale) = unsafe {
-            this.condition.queue.withdraw(this.node.as_ref(), |list| {
-                // Relaxed: counted under the list lock.
-                list.word().fetch_sub(1, Ordering::Relaxed);
-            })
+            this.condition.queue.withdraw(this.node.as_ref(), Condition::note_departures)
         };
         Self::baton(this.condition, state)
     }
@@ -163,16 +160,16 @@ impl Condition {
     ///
     /// `node` is in no list, only ever queued here, and withdrawn before it is freed.
     unsafe fn register(&self, node: Pin<&Node>, waker: Waker, address: usize) {
-        let mut list = self.queue.lock();
+        let mut list = self.queue.lock_for_insert();
         if list.is_empty() {
             list.lock = address;
+            // Relaxed: the user's lock publishes it to notifiers.
+            list.word().store(QUEUED, Ordering::Relaxed);
         } else if list.lock != address {
             drop(list);
             panic!("bifrons: one condition, waited on under two different locks at the same time");
         }
         let epoch = list.epoch;
-        // Relaxed: counted under the list lock; the user's lock publishes it to notifiers.
-        list.word().fetch_add(1, Ordering::Relaxed);
         // SAFETY: the caller's promise.
         unsafe { list.insert(node, Place::Back, waker, epoch) };
     }

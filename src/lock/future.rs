@@ -34,6 +34,7 @@ pin_project! {
 }
 
 impl<'a, T: ?Sized> LockFuture<'a, T> {
+    #[inline]
     pub(super) fn new(lock: &'a Lock<T>) -> Self {
         Self { lock: Some(lock), node: Node::new() }
     }
@@ -42,6 +43,7 @@ impl<'a, T: ?Sized> LockFuture<'a, T> {
 impl<'a, T: ?Sized> Future for LockFuture<'a, T> {
     type Output = LockGuard<'a, T>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let Some(lock) = *this.lock else { finished("LockFuture") };
@@ -86,6 +88,7 @@ pin_project! {
 }
 
 impl<T: ?Sized> OwnedLockFuture<T> {
+    #[inline]
     pub(super) fn new(lock: Arc<Lock<T>>) -> Self {
         Self { lock: Some(lock), node: Node::new() }
     }
@@ -94,6 +97,7 @@ impl<T: ?Sized> OwnedLockFuture<T> {
 impl<T: ?Sized> Future for OwnedLockFuture<T> {
     type Output = OwnedLockGuard<T>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let Some(lock) = this.lock.as_ref() else { finished("OwnedLockFuture") };

@@ -181,6 +181,7 @@ impl<T: ?Sized> Lock<T> {
     /// assert_eq!(*lock.lock_async().await, "x");
     /// # });
     /// ```
+    #[inline]
     pub fn lock_async(&self) -> LockFuture<'_, T> {
         LockFuture::new(self)
     }
@@ -260,6 +261,7 @@ impl<T: ?Sized> Lock<T> {
     /// # Cancel safety
     ///
     /// As for [`lock_async`](Lock::lock_async).
+    #[inline]
     pub fn lock_owned_async(self: &Arc<Self>) -> OwnedLockFuture<T> {
         OwnedLockFuture::new(Arc::clone(self))
     }

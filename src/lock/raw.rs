@@ -3,10 +3,10 @@
 //! # The word
 //!
 //! ```text
-//!   31            8 7       3   2       1       0
-//!  ┌───────────────┬─────────┬───────┬───────┬────────┐
-//!  │ queued waiters│ skipped │BARRED │ WOKEN │ LOCKED │
-//!  └───────────────┴─────────┴───────┴───────┴────────┘
+//!   8       4    3        2       1       0
+//!  ┌─────────┬────────┬────────┬───────┬────────┐
+//!  │ skipped │ QUEUED │ BARRED │ WOKEN │ LOCKED │
+//!  └─────────┴────────┴────────┴───────┴────────┘
 //! ```
 //!
 //! | bits | meaning | set by | cleared by |
@@ -14,8 +14,8 @@
 //! | `LOCKED` | somebody owns the lock, or it is reserved for a granted waiter | who takes it, by CAS | `unlock`, by the RMW that lets go |
 //! | `WOKEN` | a notified waiter is on its way | `wake_next`, holding the list lock | that waiter when it takes the lock, queues again or goes away |
 //! | `BARRED` | newcomers queue: a blocked thread lost its patience | that thread | that thread, when it has the lock or goes away |
+//! | `QUEUED` | the list is not empty | under the list lock only (I1) | under the list lock only |
 //! | skipped | unlocks in a row that left the wake-up to the waiter on its way | `unlock`, in the RMW that lets go | `wake_next`, and the waiter when it arrives |
-//! | waiters | nodes in the list | under the list lock | under the list lock |
 //!
 //! # Who wakes whom
 //!
@@ -53,7 +53,7 @@
 
 use crate::sys::atomic::{AtomicU32, Ordering};
 use crate::sys::{SKIP_LIMIT, Spin, const_fn, is_past, patience};
-use crate::wait::{Finally, Node, Place, State, WaitQueue, discard, drive, wake};
+use crate::wait::{Finally, Locked, Node, Place, State, WaitQueue, discard, drive, wake};
 use pin_project_lite::pin_project;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
@@ -62,10 +62,9 @@ use std::time::Instant;
 const LOCKED: u32 = 1;
 const WOKEN: u32 = 1 << 1;
 const BARRED: u32 = 1 << 2;
-const SKIPPED_ONE: u32 = 1 << 3;
-const SKIPPED: u32 = 0b1_1111 << 3;
-const WAITER: u32 = 1 << 8;
-const MAX_WAITERS: u32 = u32::MAX / WAITER;
+const QUEUED: u32 = 1 << 3;
+const SKIPPED_ONE: u32 = 1 << 4;
+const SKIPPED: u32 = 0b1_1111 << 4;
 
 /// A value of the word.
 #[derive(Clone, Copy)]
@@ -84,8 +83,8 @@ impl Word {
     const fn skipped(self) -> u32 {
         (self.0 & SKIPPED) / SKIPPED_ONE
     }
-    const fn waiters(self) -> u32 {
-        self.0 / WAITER
+    const fn is_queued(self) -> bool {
+        self.0 & QUEUED != 0
     }
 }
 
@@ -117,6 +116,8 @@ pub(crate) struct RawLock {
     queue: WaitQueue<AtomicU32>,
 }
 
+type List<'a> = Locked<'a, AtomicU32, ()>;
+
 impl RawLock {
     const_fn! {
         pub(crate) const fn new() -> Self {
@@ -140,22 +141,27 @@ impl RawLock {
     }
 
     pub(crate) fn waiting(&self) -> usize {
-        self.word().waiters() as usize
+        self.queue.lock().len()
     }
 
     #[inline]
     pub(crate) fn try_lock(&self) -> bool {
+        self.try_take_idle() || self.try_take(Comer::New)
+    }
+
+    /// Takes the lock if it is free and nobody is about.
+    #[inline]
+    fn try_take_idle(&self) -> bool {
         // Acquire: pairs with the Release in `unlock`; makes the guarded data visible. Relaxed on
         // failure: nothing was taken.
         self.queue.word.compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok()
-            || self.try_take(Comer::New)
     }
 
     /// Takes the lock if it is free for this comer.
     fn try_take(&self, comer: Comer) -> bool {
         let mut word = self.word();
         while comer.may_take(word) {
-            // Orderings as in `try_lock`.
+            // Orderings as in `try_take_idle`.
             match self.queue.word.compare_exchange_weak(
                 word.0,
                 (word.0 | LOCKED) & !comer.clears(),
@@ -173,10 +179,10 @@ impl RawLock {
     #[inline]
     pub(crate) fn unlock(&self) {
         let word = self.word();
-        if word.waiters() == 0 {
+        if !word.is_queued() {
             // Release: pairs with the Acquire in `try_take`; publishes the guarded data.
             let word = Word(self.queue.word.fetch_sub(LOCKED, Ordering::Release));
-            if word.waiters() != 0 {
+            if word.is_queued() {
                 self.wake_after(word, false);
             }
         } else {
@@ -201,7 +207,7 @@ impl RawLock {
         // Not from the look before: the bar may have been set in between, and then nobody else
         // wakes the thread that has set it.
         let force = exhausted || word.is_barred();
-        if word.waiters() != 0 && (force || !word.is_woken()) {
+        if word.is_queued() && (force || !word.is_woken()) {
             self.wake_next(force);
         }
     }
@@ -212,27 +218,38 @@ impl RawLock {
     fn wake_next(&self, force: bool) {
         let mut list = self.queue.lock();
         let word = self.word();
-        let waker = if word.waiters() == 0 || (!force && (word.is_locked() || word.is_woken())) {
+        let waker = if list.is_empty() || (!force && (word.is_locked() || word.is_woken())) {
             None
         } else {
-            self.note_departure(WOKEN, SKIPPED);
+            self.note_wake_up(list.len() == 1);
             list.pop(State::Notified)
         };
         drop(list);
         wake(waker);
     }
 
-    /// One waiter less, under the list lock, with these bits set and cleared.
-    fn note_departure(&self, set: u32, clear: u32) {
+    /// Under the list lock: the first waiter is about to be notified. Not later: it may clear
+    /// `WOKEN` as soon as it knows.
+    fn note_wake_up(&self, is_last: bool) {
+        let clear = if is_last { SKIPPED | QUEUED } else { SKIPPED };
         let mut word = self.word();
-        // Relaxed: the list lock orders those who count; the bits are read by RMWs.
+        // Relaxed: the list lock orders those who queue; the bits are read by RMWs.
         while let Err(seen) = self.queue.word.compare_exchange_weak(
             word.0,
-            (word.0.wrapping_sub(WAITER) | set) & !clear,
+            (word.0 | WOKEN) & !clear,
             Ordering::Relaxed,
             Ordering::Relaxed,
         ) {
             word = Word(seen);
+        }
+    }
+
+    /// Under the list lock: a waiter has left.
+    #[inline]
+    fn note_departure(list: &mut List<'_>) {
+        if list.is_empty() {
+            // Relaxed: the list lock orders those who queue.
+            list.word().fetch_and(!QUEUED, Ordering::Relaxed);
         }
     }
 
@@ -243,9 +260,9 @@ impl RawLock {
             drop(list);
             return self.unlock();
         }
-        self.note_departure(0, 0);
         // Release, in the node's state: publishes the guarded data to the new owner.
         let waker = list.pop(State::Granted);
+        Self::note_departure(&mut list);
         drop(list);
         wake(waker);
     }
@@ -256,12 +273,24 @@ impl RawLock {
     ///
     /// `node` is only ever queued on this lock, and [`RawLock::cancel`] is called before it is
     /// freed.
+    #[inline]
     pub(crate) unsafe fn poll(
         &self,
         node: Pin<&Node>,
         barring: bool,
         cx: &Context<'_>,
     ) -> Poll<()> {
+        if node.state() == State::Idle && self.try_take_idle() {
+            return Poll::Ready(());
+        }
+        // SAFETY: the caller's promise.
+        unsafe { self.poll_slow(node, barring, cx) }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`RawLock::poll`].
+    unsafe fn poll_slow(&self, node: Pin<&Node>, barring: bool, cx: &Context<'_>) -> Poll<()> {
         loop {
             let comer = match node.state() {
                 State::Idle => Comer::New,
@@ -304,16 +333,17 @@ impl RawLock {
     ///
     /// As for [`RawLock::poll`]; `node` is in no list.
     unsafe fn enqueue(&self, node: Pin<&Node>, comer: Comer, waker: Waker) -> bool {
-        let mut list = self.queue.lock();
+        let mut list = self.queue.lock_for_insert();
         let mut word = self.word();
         let free = loop {
             let free = comer.may_take(word);
-            if !free && word.waiters() == MAX_WAITERS {
-                drop(list);
-                panic!("bifrons: more than {MAX_WAITERS} waiters on one lock");
+            // Behind others a newcomer has nothing to announce: as long as there are waiters,
+            // somebody wakes the first.
+            if !free && word.is_queued() && comer.clears() == 0 {
+                break false;
             }
-            let next = if free { word.0 | LOCKED } else { word.0 + WAITER };
-            // Acquire: as in `try_lock`. The RMW is the proof that the owner, whose `unlock`
+            let next = if free { word.0 | LOCKED } else { word.0 | QUEUED };
+            // Acquire: as in `try_take_idle`. The RMW is the proof that the owner, whose `unlock`
             // changes this word later, will see the waiter (I4).
             match self.queue.word.compare_exchange_weak(
                 word.0,
@@ -342,7 +372,7 @@ impl RawLock {
     /// The owner's node is still queued, or was when its owner looked: take it out.
     fn leave_queue(&self, node: Pin<&Node>) {
         // SAFETY: `poll`'s caller promised that the node is only ever queued here.
-        let (state, _stale) = unsafe { self.queue.withdraw(node, |_| self.note_departure(0, 0)) };
+        let (state, _stale) = unsafe { self.queue.withdraw(node, Self::note_departure) };
         if state == State::Notified {
             // Notified in the meantime, and here already. Relaxed: it only lets the next `unlock`
             // wake again.
@@ -355,16 +385,17 @@ impl RawLock {
     /// # Safety
     ///
     /// `node` is only ever queued on this lock.
+    #[inline(never)]
     pub(crate) unsafe fn cancel(&self, node: Pin<&Node>) {
         // SAFETY: the caller's promise.
-        let (state, _stale) = unsafe { self.queue.withdraw(node, |_| self.note_departure(0, 0)) };
+        let (state, _stale) = unsafe { self.queue.withdraw(node, Self::note_departure) };
         match state {
             State::Idle | State::Queued => {}
             State::Notified => {
                 // Relaxed: if the lock is taken, its owner's `unlock` reads this later in the
                 // order of the word; if it is free, the wake-up is ours to pass on.
                 let word = Word(self.queue.word.fetch_and(!WOKEN, Ordering::Relaxed));
-                if !word.is_locked() && word.waiters() != 0 {
+                if !word.is_locked() && word.is_queued() {
                     self.wake_next(false);
                 }
             }
@@ -393,7 +424,7 @@ impl RawLock {
             if deadline.is_some_and(is_past) {
                 return false;
             }
-            if self.word().waiters() != 0 || !spin.again() {
+            if self.word().is_queued() || !spin.again() {
                 break;
             }
         }
@@ -471,7 +502,7 @@ impl RawLock {
     fn unbar(&self) {
         // Relaxed: newcomers decide by an RMW on the same word.
         let word = Word(self.queue.word.fetch_and(!BARRED, Ordering::Relaxed));
-        if !word.is_locked() && word.waiters() != 0 {
+        if !word.is_locked() && word.is_queued() {
             // They queued at a free lock because of us, perhaps behind a future that nobody polls.
             self.wake_next(true);
         }

@@ -159,7 +159,7 @@ impl<'a, T> Waiter<'a, T> {
             State::Notified | State::Granted => Place::Front,
         };
         let waker = cx.waker().clone();
-        let mut list = queue.list(side).lock();
+        let mut list = queue.list(side).lock_for_insert();
         if queue.ring.announce(side) {
             *list += 1;
             // SAFETY: in no list, only ever queued on this one, and withdrawn by `drop`.

@@ -35,6 +35,7 @@ pin_project! {
 }
 
 impl<'a> AcquireFuture<'a> {
+    #[inline]
     pub(super) fn new(semaphore: &'a Semaphore, count: usize) -> Self {
         Self { semaphore: Some(semaphore), count, node: Node::new() }
     }
@@ -43,6 +44,7 @@ impl<'a> AcquireFuture<'a> {
 impl<'a> Future for AcquireFuture<'a> {
     type Output = Permit<'a>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let Some(semaphore) = *this.semaphore else { finished("AcquireFuture") };
@@ -92,6 +94,7 @@ pin_project! {
 }
 
 impl OwnedAcquireFuture {
+    #[inline]
     pub(super) fn new(semaphore: Arc<Semaphore>, count: usize) -> Self {
         Self { semaphore: Some(semaphore), count, node: Node::new() }
     }
@@ -100,6 +103,7 @@ impl OwnedAcquireFuture {
 impl Future for OwnedAcquireFuture {
     type Output = OwnedPermit;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let Some(semaphore) = this.semaphore.as_ref() else { finished("OwnedAcquireFuture") };

@@ -163,6 +163,7 @@ impl Semaphore {
     /// assert_eq!(semaphore.available(), 2);
     /// # drop(permit); });
     /// ```
+    #[inline]
     pub fn acquire_async(&self) -> AcquireFuture<'_> {
         self.acquire_many_async(1)
     }
@@ -267,6 +268,7 @@ impl Semaphore {
     /// # Panics
     ///
     /// If `n` exceeds [`MAX_PERMITS`](Semaphore::MAX_PERMITS).
+    #[inline]
     pub fn acquire_many_async(&self, n: usize) -> AcquireFuture<'_> {
         check_count(n);
         AcquireFuture::new(self, n)
@@ -326,6 +328,7 @@ impl Semaphore {
     /// # Cancel safety
     ///
     /// As for [`acquire_many_async`](Semaphore::acquire_many_async).
+    #[inline]
     pub fn acquire_owned_async(self: &Arc<Self>) -> OwnedAcquireFuture {
         self.acquire_many_owned_async(1)
     }
@@ -419,6 +422,7 @@ impl Semaphore {
     /// # Panics
     ///
     /// If `n` exceeds [`MAX_PERMITS`](Semaphore::MAX_PERMITS).
+    #[inline]
     pub fn acquire_many_owned_async(self: &Arc<Self>, n: usize) -> OwnedAcquireFuture {
         check_count(n);
         OwnedAcquireFuture::new(Arc::clone(self), n)

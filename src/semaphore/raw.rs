@@ -70,7 +70,6 @@ pub(super) struct Books {
     /// Available (or owed) and outstanding permits together.
     total: isize,
     bound: Option<usize>,
-    waiting: usize,
 }
 
 pub(super) struct RawSemaphore {
@@ -83,7 +82,7 @@ impl RawSemaphore {
     const_fn! {
         pub(super) const fn new(permits: usize, bound: Option<usize>) -> Self {
             assert!(permits <= MAX_PERMITS, "bifrons: more than Semaphore::MAX_PERMITS permits");
-            let books = Books { total: permits as isize, bound, waiting: 0 };
+            let books = Books { total: permits as isize, bound };
             Self { queue: WaitQueue::new(AtomicIsize::new(delta(permits)), books) }
         }
     }
@@ -98,7 +97,7 @@ impl RawSemaphore {
     }
 
     pub(super) fn waiting(&self) -> usize {
-        self.queue.lock().waiting
+        self.queue.lock().len()
     }
 
     pub(super) fn bound(&self) -> Option<usize> {
@@ -146,15 +145,24 @@ impl RawSemaphore {
     ///
     /// `node` is only ever queued on this semaphore, and [`RawSemaphore::cancel`] is called
     /// before it is freed.
+    #[inline]
     pub(super) unsafe fn poll(&self, node: Pin<&Node>, n: usize, cx: &Context<'_>) -> Poll<()> {
+        if node.state() == State::Idle && self.try_acquire(n) {
+            return Poll::Ready(());
+        }
+        // SAFETY: the caller's promise.
+        unsafe { self.poll_slow(node, n, cx) }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`RawSemaphore::poll`].
+    unsafe fn poll_slow(&self, node: Pin<&Node>, n: usize, cx: &Context<'_>) -> Poll<()> {
         loop {
             match node.state() {
                 State::Idle | State::Notified => {
-                    if self.try_acquire(n) {
-                        return Poll::Ready(());
-                    }
                     let waker = cx.waker().clone();
-                    let mut list = self.queue.lock();
+                    let mut list = self.queue.lock_for_insert();
                     if self.take_or_queue(&mut list, n) {
                         drop(list);
                         let taken = Finally::new(|| self.give_back(n));
@@ -162,7 +170,6 @@ impl RawSemaphore {
                         taken.disarm();
                         return Poll::Ready(());
                     }
-                    list.waiting += 1;
                     // SAFETY: in no list; the rest is the caller's promise.
                     unsafe { list.insert(node, Place::Back, waker, n) };
                     return Poll::Pending;
@@ -184,9 +191,13 @@ impl RawSemaphore {
     /// Under the list lock: takes `n` permits, or sets `QUEUED`. The RMW is the proof that
     /// whoever adds permits later will see it (I4).
     fn take_or_queue(&self, list: &mut List<'_>, n: usize) -> bool {
+        // Behind others there is nothing to announce: whoever adds permits sees `QUEUED` already.
+        if !list.is_empty() {
+            return false;
+        }
         let mut word = self.word();
         loop {
-            let free = list.is_empty() && word.permits() >= n as isize;
+            let free = word.permits() >= n as isize;
             let next = if free { word.0 - delta(n) } else { word.0 | QUEUED };
             // Acquire: as in `try_acquire`.
             match self.queue.word.compare_exchange_weak(
@@ -206,12 +217,12 @@ impl RawSemaphore {
     /// # Safety
     ///
     /// `node` is only ever queued on this semaphore.
+    #[inline(never)]
     pub(super) unsafe fn cancel(&self, node: Pin<&Node>, n: usize) {
         let mut next_fits = false;
         // SAFETY: the caller's promise.
         let (state, _stale) = unsafe {
             self.queue.withdraw(node, |list| {
-                list.waiting -= 1;
                 match list.front_arg() {
                     // It may have been the first, and the next one may need less.
                     Some(n) => next_fits = self.word().permits() >= n as isize,
@@ -241,7 +252,7 @@ impl RawSemaphore {
     #[cold]
     fn grant(&self) {
         self.queue.wake_all(|list, batch| {
-            let mut waiting = list.waiting;
+            let mut waiting = list.len();
             list.drain(State::Granted, batch, |n| {
                 let mut word = self.word();
                 while word.permits() >= n as isize {
@@ -262,7 +273,6 @@ impl RawSemaphore {
                 }
                 false
             });
-            list.waiting = waiting;
         });
     }
 

@@ -58,6 +58,7 @@ unsafe impl Send for Node {}
 unsafe impl Sync for Node {}
 
 impl Node {
+    #[inline]
     pub(crate) fn new() -> Self {
         Self {
             body: UnsafeCell::new(Body {
@@ -98,6 +99,7 @@ impl Node {
 }
 
 impl Drop for Node {
+    #[inline]
     fn drop(&mut self) {
         // A queued node that goes away would leave a dangling pointer in the list. Each
         // operation cancels in its own `Drop`, so this cannot happen; if it did, going on would

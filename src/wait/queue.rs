@@ -16,8 +16,30 @@ pub(crate) struct WaitQueue<W, S = ()> {
     /// What the primitive decides on.
     pub(crate) word: W,
     mutex: Mutex,
+    len: UnsafeCell<Len>,
     list: UnsafeCell<List>,
     state: UnsafeCell<S>,
+}
+
+/// How many nodes the list has. It fills the gap beside the list lock.
+#[derive(Clone, Copy)]
+struct Len([u8; 3]);
+
+impl Len {
+    const MAX: usize = (1 << 24) - 1;
+
+    #[inline]
+    const fn get(self) -> usize {
+        let [low, middle, high] = self.0;
+        u32::from_le_bytes([low, middle, high, 0]) as usize
+    }
+
+    /// `len` is at most [`Len::MAX`].
+    #[inline]
+    const fn of(len: usize) -> Self {
+        let [low, middle, high, _] = (len as u32).to_le_bytes();
+        Self([low, middle, high])
+    }
 }
 
 // SAFETY: nodes are `Send` (their wakers are), and none of them points back at the queue.
@@ -31,6 +53,7 @@ impl<W, S> WaitQueue<W, S> {
             Self {
                 word,
                 mutex: Mutex::new(),
+                len: UnsafeCell::new(Len::of(0)),
                 list: UnsafeCell::new(List::new()),
                 state: UnsafeCell::new(state),
             }
@@ -41,6 +64,19 @@ impl<W, S> WaitQueue<W, S> {
     #[inline]
     pub(crate) fn lock(&self) -> Locked<'_, W, S> {
         Locked { queue: self, _held: self.mutex.lock() }
+    }
+
+    /// Takes the list lock to queue a node.
+    ///
+    /// # Panics
+    ///
+    /// If there are too many.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn lock_for_insert(&self) -> Locked<'_, W, S> {
+        let list = self.lock();
+        assert!(list.len() < Len::MAX, "bifrons: more than {} waiters on one object", Len::MAX);
+        list
     }
 
     /// Makes `cx` the one to wake, while `node` is queued. `false`: the node has left the list.
@@ -87,7 +123,7 @@ impl<W, S> WaitQueue<W, S> {
     /// # Safety
     ///
     /// `node` was never queued elsewhere than here, and its future calls.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn withdraw(
         &self,
         node: Pin<&Node>,
@@ -155,6 +191,23 @@ impl<'a, W, S> Locked<'a, W, S> {
         &self.queue.word
     }
 
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len.with(|len| {
+            // SAFETY: the list lock is held, and `self` is borrowed.
+            unsafe { *len }.get()
+        })
+    }
+
+    #[inline]
+    fn set_len(&mut self, value: usize) {
+        self.queue.len.with_mut(|len| {
+            // SAFETY: the list lock is held, and `self` is borrowed exclusively.
+            unsafe { *len = Len::of(value) }
+        });
+    }
+
+    #[inline]
     pub(crate) fn is_empty(&mut self) -> bool {
         self.list(|list| list.is_empty())
     }
@@ -167,14 +220,16 @@ impl<'a, W, S> Locked<'a, W, S> {
         batch: &mut WakeBatch,
         wanted: impl FnMut(usize) -> bool,
     ) -> usize {
-        self.list(|list| list.drain(state, batch, wanted))
+        let count = self.list(|list| list.drain(state, batch, wanted));
+        self.set_len(self.len() - count);
+        count
     }
 
     pub(crate) fn front_arg(&mut self) -> Option<usize> {
         self.list(|list| list.front_arg())
     }
 
-    /// Queues `node`.
+    /// Queues `node`. The lock was taken by [`WaitQueue::lock_for_insert`].
     ///
     /// # Safety
     ///
@@ -190,17 +245,21 @@ impl<'a, W, S> Locked<'a, W, S> {
         debug_assert_ne!(node.state(), State::Queued, "a node stands in one list, once");
         // SAFETY: the lock is held; pinned and withdrawn in time by the caller's promise.
         self.list(|list| unsafe { list.insert(pointer(node), place, waker, arg) });
+        self.set_len(self.len() + 1);
     }
 
     /// Takes the first waiter out, in `state`.
     pub(crate) fn pop(&mut self, state: State) -> Option<Waker> {
-        self.list(|list| list.pop(state))
+        let waker = self.list(|list| list.pop(state));
+        self.set_len(self.len() - usize::from(waker.is_some()));
+        waker
     }
 
     /// # Safety
     ///
     /// `node` is queued here.
     unsafe fn unlink(&mut self, node: Pin<&Node>) -> Option<Waker> {
+        self.set_len(self.len() - 1);
         // SAFETY: the lock is held; the rest is the caller's promise.
         self.list(|list| unsafe { list.unlink(pointer(node), State::Idle) })
     }
