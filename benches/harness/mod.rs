@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use std::env;
 use std::fmt::Write as _;
 use std::fs;
+use std::future::Future;
 use std::io::Read;
 use std::process::{Command, Stdio};
 use std::sync::Barrier;
@@ -414,23 +415,41 @@ fn pin_to(cpu: usize) {
 #[cfg(not(target_os = "linux"))]
 fn pin_to(_cpu: usize) {}
 
-/// Runs `work(index)` on `count` threads that start together; how long they took.
+/// Runs `work(index)` on `count` threads that start together; from the first start to the last end.
 pub(crate) fn threads(count: usize, work: impl Fn(usize) + Sync) -> Duration {
-    let barrier = Barrier::new(count + 1);
-    let mut start = None;
-    std::thread::scope(|scope| {
-        for index in 0..count {
-            let (barrier, work) = (&barrier, &work);
-            scope.spawn(move || {
-                pin(index);
-                barrier.wait();
-                work(index);
-            });
-        }
+    let barrier = Barrier::new(count);
+    let run = |index| {
+        pin(index);
         barrier.wait();
-        start = Some(Instant::now());
+        let start = Instant::now();
+        work(index);
+        (start, Instant::now())
+    };
+    let spans: Vec<_> = std::thread::scope(|scope| {
+        let run = &run;
+        let threads: Vec<_> = (0..count).map(|index| scope.spawn(move || run(index))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no thread panics")).collect()
     });
-    start.expect("the scope has run").elapsed()
+    let start = spans.iter().map(|span| span.0).min().expect("there is a thread");
+    let end = spans.iter().map(|span| span.1).max().expect("there is a thread");
+    end - start
+}
+
+/// Runs the futures as tasks of a runtime of so many workers; from the first spawn to the last end.
+pub(crate) fn tasks<F>(workers: usize, futures: impl IntoIterator<Item = F>) -> Duration
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let runtime = runtime(workers);
+    let futures: Vec<F> = futures.into_iter().collect();
+    runtime.block_on(async {
+        let start = Instant::now();
+        let tasks: Vec<_> = futures.into_iter().map(tokio::spawn).collect();
+        for task in tasks {
+            task.await.expect("no task panics");
+        }
+        start.elapsed()
+    })
 }
 
 /// A tokio runtime: of so many workers, or with 0 of this thread alone.

@@ -1,0 +1,31 @@
+//! Small adapters: what the contenders of a row have in common, so that all run the same loop.
+
+#![allow(dead_code, reason = "each bench uses its share")]
+
+mod lock;
+mod semaphore;
+
+pub(crate) use futures::executor::block_on;
+pub(crate) use lock::{AsyncLock, BlockingLock, Intrusive as IntrusiveLock};
+pub(crate) use semaphore::{AsyncSemaphore, BlockingSemaphore, CondvarSemaphore};
+
+pub(crate) type IntrusiveSemaphore = semaphore::Intrusive<false>;
+pub(crate) type FairIntrusiveSemaphore = semaphore::Intrusive<true>;
+
+/// A row in which every type named runs the same turn.
+macro_rules! contenders {
+    (
+        $row:expr, |$Adapter:ident, $n:ident| $turn:expr,
+        $ours:ty $(, $name:literal: $peer:ty)* $(,)?
+    ) => {
+        $row.ours(move |$n| {
+            type $Adapter = $ours;
+            $turn
+        })
+        $(.peer($name, move |$n| {
+            type $Adapter = $peer;
+            $turn
+        }))*
+    };
+}
+pub(crate) use contenders;
