@@ -1,10 +1,16 @@
 //! Small adapters: what the contenders of a row have in common, so that all run the same loop.
 
-#![allow(dead_code, reason = "each bench uses its share")]
+#![allow(dead_code, unused_imports, reason = "each bench uses its share")]
 
+mod baton;
 mod lock;
 mod semaphore;
 
+pub(crate) use baton::{
+    AsyncBaton, AsyncChannel, AsyncCrossfire, Baton, Crossbeam, Crossfire, Flume,
+    Intrusive as IntrusiveEvent, Kanal, Listened, MeaFlag, OurFlag, OurQueue, ParkingLotFlag,
+    Permits, StdFlag, TokioFlag, UsyncFlag,
+};
 pub(crate) use futures::executor::block_on;
 pub(crate) use lock::{AsyncLock, BlockingLock, Intrusive as IntrusiveLock};
 pub(crate) use semaphore::{AsyncSemaphore, BlockingSemaphore, CondvarSemaphore};
