@@ -51,8 +51,8 @@ macro_rules! tasks {
 /// A flag in a mutex, and a condition variable or the like.
 #[derive(Default)]
 pub(crate) struct Flag<M, C> {
-    raised: M,
-    changed: C,
+    pub(super) raised: M,
+    pub(super) changed: C,
 }
 
 pub(crate) type OurFlag = Flag<bifrons::Lock<bool>, bifrons::Condition>;
@@ -74,8 +74,8 @@ impl Default for CondvarOfMea {
 /// A flag beside event-listener's event.
 #[derive(Default)]
 pub(crate) struct Listened {
-    raised: AtomicBool,
-    event: event_listener::Event,
+    pub(super) raised: AtomicBool,
+    pub(super) event: event_listener::Event,
 }
 
 impl Listened {
@@ -90,7 +90,7 @@ impl Listened {
 }
 
 /// futures-intrusive's event.
-pub(crate) struct Intrusive(futures_intrusive::sync::ManualResetEvent);
+pub(crate) struct Intrusive(pub(super) futures_intrusive::sync::ManualResetEvent);
 
 impl Default for Intrusive {
     fn default() -> Self {

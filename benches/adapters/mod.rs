@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports, reason = "each bench uses its share")]
 
 mod baton;
+mod gate;
 mod lock;
 mod semaphore;
 
@@ -12,6 +13,7 @@ pub(crate) use baton::{
     Permits, StdFlag, TokioFlag, UsyncFlag,
 };
 pub(crate) use futures::executor::block_on;
+pub(crate) use gate::Gate;
 pub(crate) use lock::{AsyncLock, BlockingLock, Intrusive as IntrusiveLock};
 pub(crate) use semaphore::{AsyncSemaphore, BlockingSemaphore, CondvarSemaphore};
 

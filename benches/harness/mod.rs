@@ -454,14 +454,14 @@ where
 
 /// A tokio runtime: of so many workers, or with 0 of this thread alone.
 pub(crate) fn runtime(workers: usize) -> tokio::runtime::Runtime {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
     let mut builder = match workers {
         0 => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
     if workers > 0 {
         builder.worker_threads(workers);
-        builder.on_thread_start(|| pin(NEXT.fetch_add(1, Ordering::Relaxed)));
+        let next = AtomicUsize::new(0);
+        builder.on_thread_start(move || pin(next.fetch_add(1, Ordering::Relaxed)));
     }
     builder.build().expect("a runtime can be built")
 }
