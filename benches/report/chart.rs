@@ -1,0 +1,166 @@
+//! The charts.
+
+use crate::figures::{Peer, Row};
+use crate::table::ratio;
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use std::error::Error;
+use std::path::Path;
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+const FONT: &str = "sans-serif";
+const INK: RGBColor = RGBColor(40, 40, 40);
+const FAINT: RGBColor = RGBColor(205, 205, 205);
+const AHEAD: RGBColor = RGBColor(46, 125, 106);
+const LEVEL: RGBColor = RGBColor(150, 150, 150);
+const BEHIND: RGBColor = RGBColor(200, 85, 61);
+
+/// From here on a row counts as level.
+const NOISE: f64 = 0.95;
+
+/// Our lead over the best peer, row by row.
+pub(crate) fn leads(path: &Path, rows: &[Row]) -> Outcome {
+    let bars: Vec<Bar> = rows
+        .iter()
+        .filter(|row| row.is_speed())
+        .filter_map(|row| {
+            let name = format!("{}: {}", row.bench, row.name);
+            let floor = if row.floor.is_some() { " (floor)" } else { "" };
+            let peer = row.best_peer().map_or("", |peer| peer.project());
+            Some(Bar { name, value: row.lead?, note: format!("{peer}{floor}") })
+        })
+        .collect();
+    bar_chart(path, "Our lead over the best peer of each row (1: level)", 400, &bars)
+}
+
+/// The geometric mean of our lead, peer by peer.
+pub(crate) fn peers(path: &Path, peers: &[Peer]) -> Outcome {
+    let bars: Vec<Bar> = peers
+        .iter()
+        .map(|peer| Bar {
+            name: peer.name.clone(),
+            value: peer.lead,
+            note: format!("{} row{}", peer.rows, if peer.rows == 1 { "" } else { "s" }),
+        })
+        .collect();
+    bar_chart(path, "Our lead over each peer, geometric mean of all rows (1: level)", 160, &bars)
+}
+
+struct Bar {
+    name: String,
+    value: f64,
+    note: String,
+}
+
+/// Horizontal bars from 1 to the value, on a logarithmic axis from a tenth to a hundred.
+fn bar_chart(path: &Path, title: &str, names: i32, bars: &[Bar]) -> Outcome {
+    const LINE: i32 = 17;
+    const TOP: i32 = 58;
+    const DECADE: f64 = 130.0;
+    const RIGHT: i32 = 190;
+
+    let x = |value: f64| names + ((value.clamp(0.1, 100.0).log10() + 1.0) * DECADE) as i32;
+    let (width, bottom) = (x(100.0) + RIGHT, TOP + bars.len() as i32 * LINE);
+    let area = SVGBackend::new(path, (width as u32, bottom as u32 + 12)).into_drawing_area();
+    area.fill(&WHITE)?;
+    write_at(&area, title, (12, 18), 16, HPos::Left)?;
+    for value in [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0] {
+        let shade = if value == 1.0 { INK } else { FAINT };
+        let line = vec![(x(value), TOP - 4), (x(value), bottom)];
+        area.draw(&PathElement::new(line, shade))?;
+        write_at(&area, &value.to_string(), (x(value), TOP - 14), 12, HPos::Center)?;
+    }
+    for (bar, index) in bars.iter().zip(0..) {
+        let middle = TOP + index * LINE + LINE / 2;
+        let colour = match bar.value {
+            value if value >= 1.0 => AHEAD,
+            value if value >= NOISE => LEVEL,
+            _ => BEHIND,
+        };
+        let (from, to) = (x(bar.value.min(1.0)), x(bar.value.max(1.0)));
+        area.draw(&Rectangle::new([(from, middle - 5), (to, middle + 5)], colour.filled()))?;
+        write_at(&area, &bar.name, (names - 8, middle), 12, HPos::Right)?;
+        let said = format!("{}  {}", ratio(bar.value), bar.note);
+        write_at(&area, &said, (to + 6, middle), 12, HPos::Left)?;
+    }
+    area.present()?;
+    Ok(())
+}
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+fn write_at(area: &Area<'_>, text: &str, at: (i32, i32), size: i32, side: HPos) -> Outcome {
+    let style = (FONT, size).into_font().color(&INK).pos(Pos::new(side, VPos::Center));
+    area.draw(&Text::new(text.to_owned(), at, style))?;
+    Ok(())
+}
+
+/// What one waiter of a lock costs among more and more of them.
+pub(crate) fn growth(path: &Path, rows: &[Row]) -> Outcome {
+    let area = SVGBackend::new(path, (900, 400)).into_drawing_area();
+    area.fill(&WHITE)?;
+    let panels = area.split_evenly((1, 2));
+    for (panel, deed) in panels.iter().zip(["cancel", "register"]) {
+        curves(panel, rows, deed)?;
+    }
+    area.present()?;
+    Ok(())
+}
+
+const SIZES: [u32; 3] = [1_000, 10_000, 100_000];
+
+fn curves(panel: &Area<'_>, rows: &[Row], deed: &str) -> Outcome {
+    let size = |row: &Row| {
+        SIZES.into_iter().find(|size| row.name == format!("{deed}, lock, {size} waiters"))
+    };
+    let sized: Vec<(u32, &Row)> = rows.iter().filter_map(|row| Some((size(row)?, row))).collect();
+    let Some((_, first)) = sized.first() else { return Ok(()) };
+
+    let mut chart = ChartBuilder::on(panel)
+        .caption(format!("{deed} one waiter of a lock, ns"), (FONT, 16))
+        .margin(10)
+        .x_label_area_size(36)
+        .y_label_area_size(46)
+        .build_cartesian_2d((800_u32..130_000).log_scale(), (5.0..300.0).log_scale())?;
+    chart
+        .configure_mesh()
+        .x_desc("waiters")
+        .x_labels(3)
+        .light_line_style(WHITE)
+        .bold_line_style(FAINT)
+        .label_style((FONT, 12))
+        .draw()?;
+    // One alone at the least size is off the scale by far.
+    let everywhere = first.contenders.iter().filter(|who| {
+        let present = |row: &Row| row.contenders.iter().any(|other| other.name == who.name);
+        sized.iter().all(|(_, row)| present(row))
+    });
+    for (index, who) in everywhere.enumerate() {
+        let point = |&(size, row): &(u32, &Row)| {
+            let same = row.contenders.iter().find(|other| other.name == who.name)?;
+            Some((size, same.spread?[1]))
+        };
+        let points: Vec<(u32, f64)> = sized.iter().filter_map(point).collect();
+        let colour = if who.standing == "ours" { INK } else { tint(index) };
+        let style = colour.stroke_width(if who.standing == "ours" { 3 } else { 2 });
+        chart
+            .draw_series([PathElement::new(points, style)])?
+            .label(&who.name)
+            .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 16, y)], style));
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperLeft)
+        .label_font((FONT, 12))
+        .border_style(FAINT)
+        .background_style(WHITE)
+        .draw()?;
+    Ok(())
+}
+
+fn tint(index: usize) -> RGBColor {
+    let (red, green, blue) = Palette99::pick(index).rgb();
+    RGBColor(red, green, blue)
+}

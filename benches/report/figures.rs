@@ -1,0 +1,155 @@
+//! What was measured.
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+use std::{env, fs};
+
+/// In the order of the report.
+const BENCHES: [&str; 8] =
+    ["uncontended", "contended", "mixed", "handoff", "broadcast", "queue", "pipe", "memory"];
+
+/// Runs those of the benches that are there; each saves its rows in `directory`.
+pub(crate) fn measure(benches: &Path, directory: &Path, quick: bool) -> Result<(), Box<dyn Error>> {
+    for name in BENCHES {
+        let file = directory.join(name).with_extension("jsonl");
+        if file.exists() {
+            fs::remove_file(&file)?;
+        }
+        if !benches.join(name).with_extension("rs").exists() {
+            continue;
+        }
+        let cargo = env::var_os("CARGO").unwrap_or("cargo".into());
+        let mut command = Command::new(cargo);
+        command.args(["bench", "--bench", name, "--", "--save"]).arg(&file);
+        if quick {
+            command.arg("--quick");
+        }
+        let start = Instant::now();
+        let output = command.output()?;
+        if !output.status.success() {
+            return Err(format!("{name}: {}", String::from_utf8_lossy(&output.stderr)).into());
+        }
+        println!("{name}: {:.0} s", start.elapsed().as_secs_f64());
+    }
+    Ok(())
+}
+
+pub(crate) struct Row {
+    pub(crate) bench: &'static str,
+    pub(crate) name: String,
+    pub(crate) unit: String,
+    pub(crate) floor: Option<String>,
+    /// Over the best peer of each round.
+    pub(crate) lead: Option<f64>,
+    pub(crate) contenders: Vec<Contender>,
+}
+
+pub(crate) struct Contender {
+    pub(crate) name: String,
+    pub(crate) standing: String,
+    /// Low, median, high; nothing if it hung.
+    pub(crate) spread: Option<[f64; 3]>,
+    /// Ours over this one.
+    pub(crate) lead: Option<f64>,
+}
+
+impl Row {
+    fn parse(bench: &'static str, row: &Value) -> Self {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let contenders = row["contenders"].as_array().into_iter().flatten();
+        let contenders = contenders.map(|who| {
+            let figure = |key: &str| who[key].as_f64();
+            Contender {
+                name: text(&who["name"]),
+                standing: text(&who["standing"]),
+                spread: figure("median")
+                    .and_then(|median| Some([figure("low")?, median, figure("high")?])),
+                lead: figure("lead").filter(|_| who["standing"] != "ours"),
+            }
+        });
+        Self {
+            bench,
+            name: text(&row["row"]),
+            unit: text(&row["unit"]),
+            floor: row["floor"].as_str().map(str::to_owned),
+            lead: row["lead"].as_f64(),
+            contenders: contenders.collect(),
+        }
+    }
+
+    /// Whether it says how fast something is.
+    pub(crate) fn is_speed(&self) -> bool {
+        self.unit != "bytes" && self.unit != "allocations"
+    }
+
+    pub(crate) fn peers(&self) -> impl Iterator<Item = &Contender> {
+        self.contenders.iter().filter(|who| who.standing == "peer")
+    }
+
+    /// The peer that we lead least.
+    pub(crate) fn best_peer(&self) -> Option<&Contender> {
+        let ranked = self.peers().filter(|peer| peer.lead.is_some());
+        ranked.min_by(|one, other| f64::total_cmp(&one.lead.unwrap(), &other.lead.unwrap()))
+    }
+}
+
+impl Contender {
+    /// The crate, without what is said of how it is used.
+    pub(crate) fn project(&self) -> &str {
+        self.name.split_once(" (").map_or(&self.name, |(project, _)| project)
+    }
+}
+
+/// The rows of the last run.
+pub(crate) fn read(directory: &Path) -> Result<Vec<Row>, Box<dyn Error>> {
+    let mut rows = Vec::new();
+    for name in BENCHES {
+        let file = directory.join(name).with_extension("jsonl");
+        if file.exists() {
+            for line in fs::read_to_string(file)?.lines() {
+                rows.push(Row::parse(name, &serde_json::from_str(line)?));
+            }
+        }
+    }
+    Ok(rows)
+}
+
+/// All we know of one peer.
+pub(crate) struct Peer {
+    pub(crate) name: String,
+    pub(crate) rows: usize,
+    /// The geometric mean of our lead over it.
+    pub(crate) lead: f64,
+    /// Where it does best.
+    pub(crate) least: (f64, String),
+}
+
+/// The peers, the hardest to lead first. Rows that meet a floor do not count.
+pub(crate) fn peers(rows: &[Row]) -> Vec<Peer> {
+    let mut leads: BTreeMap<&str, Vec<(f64, &Row)>> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.is_speed() && row.floor.is_none()) {
+        for peer in row.peers() {
+            if let Some(lead) = peer.lead {
+                leads.entry(peer.project()).or_default().push((lead, row));
+            }
+        }
+    }
+    let peer = |(name, leads): (&str, Vec<(f64, &Row)>)| {
+        let logarithms: f64 = leads.iter().map(|(lead, _)| lead.ln()).sum();
+        let least = leads.iter().min_by(|one, other| f64::total_cmp(&one.0, &other.0));
+        let (lead, row) = least.expect("a peer has a row");
+        Peer {
+            name: name.to_owned(),
+            rows: leads.len(),
+            lead: (logarithms / leads.len() as f64).exp(),
+            least: (*lead, row.name.clone()),
+        }
+    };
+    let mut peers: Vec<Peer> = leads.into_iter().map(peer).collect();
+    peers.sort_by(|one, other| f64::total_cmp(&one.lead, &other.lead));
+    peers
+}
