@@ -370,8 +370,9 @@ impl<'a> Figures<'a> {
                 "low": low, "median": middle, "high": high, "lead": lead,
             })
         });
+        let rounds = self.rounds.iter().flatten().map(Vec::len).max();
         json!({
-            "bench": bench, "row": self.row.title(), "unit": self.row.unit.name(),
+            "rounds": rounds, "bench": bench, "row": self.row.title(), "unit": self.row.unit.name(),
             "floor": self.row.floor, "lead": self.lead(),
             "contenders": contenders.collect::<Vec<_>>(),
         })

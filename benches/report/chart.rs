@@ -17,6 +17,15 @@ const AHEAD: RGBColor = RGBColor(46, 125, 106);
 const LEVEL: RGBColor = RGBColor(150, 150, 150);
 const BEHIND: RGBColor = RGBColor(200, 85, 61);
 
+/// The peers of the curves.
+const TINTS: [(&str, RGBColor); 5] = [
+    ("tokio", RGBColor(31, 119, 180)),
+    ("mea", RGBColor(214, 39, 40)),
+    ("async-lock", RGBColor(46, 125, 106)),
+    ("event-listener", RGBColor(148, 103, 189)),
+    ("futures-intrusive", RGBColor(230, 140, 20)),
+];
+
 /// From here on a row counts as level.
 const NOISE: f64 = 0.95;
 
@@ -82,7 +91,7 @@ fn bar_chart(path: &Path, title: &str, names: i32, bars: &[Bar]) -> Outcome {
         let (from, to) = (x(bar.value.min(1.0)), x(bar.value.max(1.0)));
         area.draw(&Rectangle::new([(from, middle - 5), (to, middle + 5)], colour.filled()))?;
         write_at(&area, &bar.name, (names - 8, middle), 12, HPos::Right)?;
-        let said = format!("{}  {}", ratio(bar.value), bar.note);
+        let said = format!("{}, {}", ratio(bar.value), bar.note);
         write_at(&area, &said, (to + 6, middle), 12, HPos::Left)?;
     }
     area.present()?;
@@ -97,54 +106,57 @@ fn write_at(area: &Area<'_>, text: &str, at: (i32, i32), size: i32, side: HPos) 
     Ok(())
 }
 
-/// What one waiter of a lock costs among more and more of them.
+/// What one waiter costs among more and more of them.
 pub(crate) fn growth(path: &Path, rows: &[Row]) -> Outcome {
-    let area = SVGBackend::new(path, (900, 400)).into_drawing_area();
+    let area = SVGBackend::new(path, (1080, 380)).into_drawing_area();
     area.fill(&WHITE)?;
-    let panels = area.split_evenly((1, 2));
-    for (panel, deed) in panels.iter().zip(["cancel", "register"]) {
-        curves(panel, rows, deed)?;
+    let deeds = [
+        ("cancel, lock", "Cancelling a waiter of a lock, ns"),
+        ("register, lock", "Registering a waiter of a lock, ns"),
+        ("serve, event", "Setting an event, ns per waiter"),
+    ];
+    for (panel, (deed, caption)) in area.split_evenly((1, deeds.len())).iter().zip(deeds) {
+        curves(panel, rows, deed, caption)?;
     }
     area.present()?;
     Ok(())
 }
 
-const SIZES: [u32; 3] = [1_000, 10_000, 100_000];
-
-fn curves(panel: &Area<'_>, rows: &[Row], deed: &str) -> Outcome {
-    let size = |row: &Row| {
-        SIZES.into_iter().find(|size| row.name == format!("{deed}, lock, {size} waiters"))
+/// Medians of those who are there at each size.
+fn curves(panel: &Area<'_>, rows: &[Row], deed: &str, caption: &str) -> Outcome {
+    const SIZES: [u32; 3] = [1_000, 10_000, 100_000];
+    let sized = |size| rows.iter().find(|row| row.name == format!("{deed}, {size} waiters"));
+    let Some(list) = SIZES.into_iter().map(sized).collect::<Option<Vec<&Row>>>() else {
+        return Ok(());
     };
-    let sized: Vec<(u32, &Row)> = rows.iter().filter_map(|row| Some((size(row)?, row))).collect();
-    let Some((_, first)) = sized.first() else { return Ok(()) };
-
+    let median = |row: &Row, name: &str| {
+        let who = row.contenders.iter().find(|who| who.name == name)?;
+        Some(who.spread?[1])
+    };
     let mut chart = ChartBuilder::on(panel)
-        .caption(format!("{deed} one waiter of a lock, ns"), (FONT, 16))
+        .caption(caption, (FONT, 15))
         .margin(10)
         .x_label_area_size(36)
-        .y_label_area_size(46)
-        .build_cartesian_2d((800_u32..130_000).log_scale(), (5.0..300.0).log_scale())?;
+        .y_label_area_size(36)
+        .build_cartesian_2d((800_u32..130_000).log_scale(), (1.0..1000.0).log_scale())?;
     chart
         .configure_mesh()
         .x_desc("waiters")
         .x_labels(3)
+        .y_labels(4)
+        .y_label_formatter(&|nanoseconds| nanoseconds.to_string())
         .light_line_style(WHITE)
         .bold_line_style(FAINT)
         .label_style((FONT, 12))
         .draw()?;
-    // One alone at the least size is off the scale by far.
-    let everywhere = first.contenders.iter().filter(|who| {
-        let present = |row: &Row| row.contenders.iter().any(|other| other.name == who.name);
-        sized.iter().all(|(_, row)| present(row))
-    });
-    for (index, who) in everywhere.enumerate() {
-        let point = |&(size, row): &(u32, &Row)| {
-            let same = row.contenders.iter().find(|other| other.name == who.name)?;
-            Some((size, same.spread?[1]))
+    for who in &list[0].contenders {
+        let medians = list.iter().map(|row| median(row, &who.name));
+        let Some(medians) = medians.collect::<Option<Vec<f64>>>() else { continue };
+        let style = match who.standing.as_str() {
+            "ours" => INK.stroke_width(3),
+            _ => tint(who.project()).stroke_width(2),
         };
-        let points: Vec<(u32, f64)> = sized.iter().filter_map(point).collect();
-        let colour = if who.standing == "ours" { INK } else { tint(index) };
-        let style = colour.stroke_width(if who.standing == "ours" { 3 } else { 2 });
+        let points: Vec<(u32, f64)> = SIZES.into_iter().zip(medians).collect();
         chart
             .draw_series([PathElement::new(points, style)])?
             .label(&who.name)
@@ -160,7 +172,6 @@ fn curves(panel: &Area<'_>, rows: &[Row], deed: &str) -> Outcome {
     Ok(())
 }
 
-fn tint(index: usize) -> RGBColor {
-    let (red, green, blue) = Palette99::pick(index).rgb();
-    RGBColor(red, green, blue)
+fn tint(peer: &str) -> RGBColor {
+    TINTS.into_iter().find(|(name, _)| *name == peer).map_or(LEVEL, |(_, tint)| tint)
 }

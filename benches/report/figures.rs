@@ -42,6 +42,7 @@ pub(crate) struct Row {
     pub(crate) bench: &'static str,
     pub(crate) name: String,
     pub(crate) unit: String,
+    pub(crate) rounds: u64,
     pub(crate) floor: Option<String>,
     /// Over the best peer of each round.
     pub(crate) lead: Option<f64>,
@@ -75,6 +76,7 @@ impl Row {
             bench,
             name: text(&row["row"]),
             unit: text(&row["unit"]),
+            rounds: row["rounds"].as_u64().unwrap_or_default(),
             floor: row["floor"].as_str().map(str::to_owned),
             lead: row["lead"].as_f64(),
             contenders: contenders.collect(),

@@ -6,13 +6,18 @@ use std::fmt::{self, Write};
 
 pub(crate) fn results(rows: &[Row], peers: &[Peer]) -> Result<String, fmt::Error> {
     let mut text = String::from(
-        "# Results\n\nWritten by `cargo bench --bench report`. A ratio above 1 means that bifrons is \
-         ahead. The contenders take turns; a ratio is the median over the rounds of the ratio \
-         in the same round, and the spread is from the least to the greatest figure. The last ratio of \
-         a table is to the best peer of each round. A contender in italics is shown, but no rival: \
-         it promises less than the row asks.\n\n## The machine\n\n",
+        "# Results\n\n\
+         Written by `cargo bench --bench report`. A ratio above 1 means that bifrons is ahead.\n\
+         The contenders take turns; a ratio is the median over the rounds of the ratio in the same\n\
+         round, and the spread is from the least to the greatest figure. The last ratio of a table is\n\
+         to the best peer of each round. A contender in italics is shown, but no rival: it promises\n\
+         less than the row asks.\n\n\
+         ## The machine\n\n",
     );
     text += &machine::describe();
+    let rounds = || rows.iter().filter(|row| row.is_speed()).map(|row| row.rounds);
+    let (least, most) = (rounds().min().unwrap_or_default(), rounds().max().unwrap_or_default());
+    writeln!(text, "- {least} to {most} rounds a row")?;
     writeln!(text, "\nPeers: {}; std is the compiler's.\n", machine::versions(rows))?;
     summary(&mut text, rows, peers)?;
     let mut bench = "";
