@@ -35,10 +35,9 @@ pub(crate) fn leads(path: &Path, rows: &[Row]) -> Outcome {
         .iter()
         .filter(|row| row.is_speed())
         .filter_map(|row| {
-            let name = format!("{}: {}", row.bench, row.name);
             let floor = if row.floor.is_some() { " (floor)" } else { "" };
             let peer = row.best_peer().map_or("", |peer| peer.project());
-            Some(Bar { name, value: row.lead?, note: format!("{peer}{floor}") })
+            Some(Bar { name: row.label(), value: row.lead?, note: format!("{peer}{floor}") })
         })
         .collect();
     bar_chart(path, "Our lead over the best peer of each row (1: level)", 400, &bars)

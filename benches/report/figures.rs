@@ -83,6 +83,14 @@ impl Row {
         }
     }
 
+    /// The name, with the bench's where it does not begin with it.
+    pub(crate) fn label(&self) -> String {
+        if self.name.starts_with(self.bench) {
+            return self.name.clone();
+        }
+        format!("{}: {}", self.bench, self.name)
+    }
+
     /// Whether it says how fast something is.
     pub(crate) fn is_speed(&self) -> bool {
         self.unit != "bytes" && self.unit != "allocations"
@@ -100,9 +108,9 @@ impl Row {
 }
 
 impl Contender {
-    /// The crate, without what is said of how it is used.
+    /// The crate, without what is said of its part and use.
     pub(crate) fn project(&self) -> &str {
-        self.name.split_once(" (").map_or(&self.name, |(project, _)| project)
+        self.name.split_once([' ', ':']).map_or(&self.name, |(project, _)| project)
     }
 }
 
@@ -148,7 +156,7 @@ pub(crate) fn peers(rows: &[Row]) -> Vec<Peer> {
             name: name.to_owned(),
             rows: leads.len(),
             lead: (logarithms / leads.len() as f64).exp(),
-            least: (*lead, row.name.clone()),
+            least: (*lead, row.label()),
         }
     };
     let mut peers: Vec<Peer> = leads.into_iter().map(peer).collect();

@@ -53,7 +53,7 @@ fn summary(text: &mut String, rows: &[Row], peers: &[Peer]) -> fmt::Result {
     for (lead, row) in behind {
         let peer = row.best_peer().map_or("", |peer| &peer.name);
         let floor = row.floor.as_deref().unwrap_or_default();
-        writeln!(text, "| {}: {} | {peer} | {} | {floor} |", row.bench, row.name, ratio(lead))?;
+        writeln!(text, "| {} | {peer} | {} | {floor} |", row.label(), ratio(lead))?;
     }
     Ok(())
 }
