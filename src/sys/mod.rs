@@ -10,7 +10,7 @@
 //! | [`WAKE_BATCH`] | 32 wakers per lock section | 2 | so that a model reaches the second batch |
 //! | [`SKIP_LIMIT`] | 31 suppressed wake-ups | 1 | so that a model reaches the forced one |
 //! | [`Spin`] | pauses, then yields | exhausted at once | a spin adds states, never outcomes |
-//! | [`patience`] | 1 ms and more | none, once | loom has no clock, and a thread that looks again and again would hide a lost wake-up |
+//! | [`patience`] | 0.5 ms and more | none, once | loom has no clock, and a thread that looks again and again would hide a lost wake-up |
 //! | [`is_past`] | compares with the clock | `false` | expiry comes from `Condvar::wait_until` |
 //! | [`Condvar`]`::wait_until` | waits | yields, then reports expiry | "at any later moment" |
 //! | [`Gate`] | nothing; a waiter backs off | a count of those who left a gap; a waiter sleeps until it moves | two spinners starve the third thread in loom's scheduler |

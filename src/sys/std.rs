@@ -27,10 +27,10 @@ pub(crate) const WAKE_BATCH: usize = 32;
 pub(crate) const SKIP_LIMIT: u32 = 31;
 
 /// How long a blocked thread is passed over before it makes newcomers queue.
-const PATIENCE: Duration = Duration::from_millis(1);
+const PATIENCE: Duration = Duration::from_micros(500);
 
-/// While others do so, it looks again after 2, 4, 8, 8, … ms.
-const MAX_PATIENCE_DOUBLINGS: u32 = 3;
+/// While others do so, it looks again after 1 ms, and again.
+const MAX_PATIENCE_DOUBLINGS: u32 = 1;
 
 /// Doubling rounds of pauses (1 + 2 + 4 + …) before the first yield of a [`Spin`].
 const PAUSE_ROUNDS: u32 = 4;
