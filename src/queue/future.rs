@@ -27,6 +27,7 @@ pin_project! {
 }
 
 impl<'a, T> PushFuture<'a, T> {
+    #[inline]
     pub(super) fn new(queue: &'a BoundedQueue<T>, item: T) -> Self {
         Self { waiter: Waiter::new(queue, Blocked::Senders), item: Some(item) }
     }
@@ -56,6 +57,7 @@ impl<'a, T> PushFuture<'a, T> {
 impl<T> Future for PushFuture<'_, T> {
     type Output = Result<(), PushError<T>>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         if this.item.is_none() {
@@ -103,6 +105,7 @@ pin_project! {
 }
 
 impl<'a, T> ReserveFuture<'a, T> {
+    #[inline]
     pub(super) fn new(queue: &'a BoundedQueue<T>) -> Self {
         Self { waiter: Waiter::new(queue, Blocked::Senders), done: false }
     }
@@ -111,6 +114,7 @@ impl<'a, T> ReserveFuture<'a, T> {
 impl<'a, T> Future for ReserveFuture<'a, T> {
     type Output = Result<Slot<'a, T>, PushError<()>>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         if *this.done {
@@ -151,6 +155,7 @@ pin_project! {
 }
 
 impl<'a, T> PopFuture<'a, T> {
+    #[inline]
     pub(super) fn new(queue: &'a BoundedQueue<T>) -> Self {
         Self { waiter: Waiter::new(queue, Blocked::Receivers), done: false }
     }
@@ -159,6 +164,7 @@ impl<'a, T> PopFuture<'a, T> {
 impl<T> Future for PopFuture<'_, T> {
     type Output = Result<T, PopError>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         if *this.done {

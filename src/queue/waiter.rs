@@ -99,6 +99,7 @@ pin_project! {
 }
 
 impl<'a, T> Waiter<'a, T> {
+    #[inline]
     pub(super) fn new(queue: &'a BoundedQueue<T>, side: Blocked) -> Self {
         Self { queue, side, node: Node::new() }
     }
@@ -112,46 +113,61 @@ impl<'a, T> Waiter<'a, T> {
     }
 
     /// Tries, else sleeps. `Err`: the queue is closed.
+    #[inline]
     pub(super) fn poll<R>(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         mut attempt: impl FnMut(&'a BoundedQueue<T>) -> Result<R, Refusal>,
     ) -> Poll<Result<R, Closed>> {
-        let mut this = self.project();
-        let (queue, side) = (*this.queue, *this.side);
+        let result = match attempt(self.queue) {
+            Ok(result) => Ok(result),
+            Err(Refusal::Closed) => Err(Closed),
+            Err(refusal) => match self.as_ref().wait(cx, &mut attempt, refusal) {
+                Poll::Ready(result) => result,
+                Poll::Pending => return Poll::Pending,
+            },
+        };
+        if self.node.state() != State::Idle {
+            // A notification has served its purpose; a node that is still queued leaves.
+            drop(self.as_ref().leave());
+        }
+        Poll::Ready(result)
+    }
+
+    /// There was nothing at the first look. `Pending`: it sleeps, or wants to be polled at once.
+    #[inline(never)]
+    fn wait<R>(
+        self: Pin<&Self>,
+        cx: &mut Context<'_>,
+        attempt: &mut impl FnMut(&'a BoundedQueue<T>) -> Result<R, Refusal>,
+        mut refusal: Refusal,
+    ) -> Poll<Result<R, Closed>> {
         let mut gap = GapWait::new();
         loop {
-            let result = match attempt(queue) {
-                Ok(result) => Ok(result),
-                Err(Refusal::Closed) => Err(Closed),
-                Err(Refusal::Busy) => {
-                    if !queue.ring.wait_briefly(&mut gap) {
+            match refusal {
+                Refusal::Closed => return Poll::Ready(Err(Closed)),
+                Refusal::Busy => {
+                    if !self.queue.ring.wait_briefly(&mut gap) {
                         cx.waker().wake_by_ref();
                         return Poll::Pending;
                     }
-                    continue;
                 }
-                Err(Refusal::Blocked) => {
-                    if Self::sleep(queue, side, this.node.as_mut(), cx) {
+                Refusal::Blocked => {
+                    if self.sleep(cx) {
                         return Poll::Pending;
                     }
-                    continue;
                 }
-            };
-            // A notification has served its purpose; a node that is still queued leaves.
-            drop(Self::leave(queue, side, this.node.as_mut()));
-            return Poll::Ready(result);
+            }
+            match attempt(self.queue) {
+                Ok(result) => return Poll::Ready(Ok(result)),
+                Err(again) => refusal = again,
+            }
         }
     }
 
     /// Queues, or stays queued with `cx` to wake; `false`: look again.
-    fn sleep(
-        queue: &BoundedQueue<T>,
-        side: Blocked,
-        node: Pin<&mut Node>,
-        cx: &Context<'_>,
-    ) -> bool {
-        let node = node.as_ref();
+    fn sleep(self: Pin<&Self>, cx: &Context<'_>) -> bool {
+        let (queue, side, node) = (self.queue, self.side, self.project_ref().node);
         let place = match node.state() {
             // SAFETY: only ever queued on this list.
             State::Queued => return unsafe { queue.list(side).refresh(node, cx) },
@@ -174,19 +190,26 @@ impl<'a, T> Waiter<'a, T> {
         false
     }
 
-    fn leave(queue: &BoundedQueue<T>, side: Blocked, node: Pin<&mut Node>) -> (State, Stale) {
+    #[cold]
+    fn leave(self: Pin<&Self>) -> (State, Stale) {
+        let (queue, side, node) = (self.queue, self.side, self.project_ref().node);
         // SAFETY: only ever queued on this list.
-        unsafe {
-            queue.list(side).withdraw(node.as_ref(), |list| queue.note_departures(side, list, 1))
-        }
+        unsafe { queue.list(side).withdraw(node, |list| queue.note_departures(side, list, 1)) }
     }
 
     /// Ends the wait; a notification goes to the next.
+    #[inline]
     pub(super) fn cancel(self: Pin<&mut Self>) {
-        let this = self.project();
-        let (state, _stale) = Self::leave(this.queue, *this.side, this.node);
+        if self.node.state() != State::Idle {
+            self.as_ref().cancel_begun();
+        }
+    }
+
+    #[cold]
+    fn cancel_begun(self: Pin<&Self>) {
+        let (state, _stale) = self.leave();
         if state == State::Notified {
-            this.queue.wake_one(*this.side);
+            self.queue.wake_one(self.side);
         }
     }
 }

@@ -18,6 +18,7 @@ use super::batch::WakeBatch;
 use crate::sys::UnsafeCell;
 use crate::sys::atomic::{AtomicU8, Ordering};
 use std::marker::PhantomPinned;
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::task::Waker;
 
@@ -37,7 +38,8 @@ pub(crate) enum State {
 
 /// One wait: what a future keeps in the list.
 pub(crate) struct Node {
-    body: UnsafeCell<Body>,
+    /// Filled when the node is queued for the first time: a wait that is over at once costs nothing.
+    body: UnsafeCell<MaybeUninit<Body>>,
     state: AtomicU8,
     _pin: PhantomPinned,
 }
@@ -61,12 +63,7 @@ impl Node {
     #[inline]
     pub(crate) fn new() -> Self {
         Self {
-            body: UnsafeCell::new(Body {
-                prev: std::ptr::null(),
-                next: std::ptr::null(),
-                waker: None,
-                arg: 0,
-            }),
+            body: UnsafeCell::new(MaybeUninit::uninit()),
             state: AtomicU8::new(State::Idle as u8),
             _pin: PhantomPinned,
         }
@@ -149,11 +146,13 @@ impl List {
         arg: usize,
     ) {
         let node: *const Node = node.as_ptr();
+        let filled = Body { prev: node, next: node, waker: Some(waker), arg };
         // SAFETY: the caller's node is alive.
-        unsafe { body(node, |b| (b.waker, b.arg) = (Some(waker), arg)) };
+        unsafe { &(*node).body }.with_mut(|body| {
+            // SAFETY: nobody else touches a node that is in no list.
+            unsafe { (*body).write(filled) };
+        });
         if self.head.is_null() {
-            // SAFETY: as above.
-            unsafe { body(node, |b| (b.prev, b.next) = (node, node)) };
             self.head = node;
         } else {
             // Back and front are the same place of the circle; only the head tells them apart.
@@ -276,12 +275,13 @@ impl List {
 ///
 /// # Safety
 ///
-/// `node` is alive, and the list lock is held or the node is in no list and its future calls.
+/// `node` is alive and linked, or just being linked, and the list lock is held.
 unsafe fn body<R>(node: *const Node, f: impl FnOnce(&mut Body) -> R) -> R {
     // SAFETY: alive by the caller's promise; only this field is borrowed, and it is a cell.
     let cell = unsafe { &(*node).body };
     cell.with_mut(|body| {
-        // SAFETY: the caller excludes every other access, and `f` cannot reach the node again.
-        f(unsafe { &mut *body })
+        // SAFETY: a node that is linked has been filled; the caller excludes every other access, and
+        // `f` cannot reach the node again.
+        f(unsafe { (*body).assume_init_mut() })
     })
 }
