@@ -347,6 +347,7 @@ impl<T> BoundedQueue<T> {
     }
 
     /// One look for an item; a sender is woken for the room.
+    #[inline]
     fn pop_once(&self) -> Result<T, Refusal> {
         let (item, senders_wait) = self.ring.pop()?;
         if senders_wait {

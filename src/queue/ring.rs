@@ -104,6 +104,10 @@ impl Word {
     const fn is_waited_on(self) -> bool {
         self.0 & WAIT != 0
     }
+    /// Neither closed nor evicting, and nothing reserved: the next place is the room that counts.
+    const fn is_plain(self) -> bool {
+        self.0 & (CLOSED | EVICTING | RESERVED) == 0
+    }
     const fn with_position(self, position: u64) -> Self {
         Self((self.0 & !(u64::MAX << POSITION_SHIFT)) | (position << POSITION_SHIFT))
     }
@@ -112,6 +116,32 @@ impl Word {
 struct Slot<T> {
     stamp: AtomicU64,
     item: UnsafeCell<MaybeUninit<T>>,
+}
+
+impl<T> Slot<T> {
+    #[inline]
+    fn stamp(&self) -> u64 {
+        // Acquire: pairs with the Release in `write` and `take`: the item, or that it is gone.
+        self.stamp.load(Ordering::Acquire)
+    }
+
+    /// Moves the item out and frees the slot for `next`, its position of the next lap.
+    ///
+    /// # Safety
+    ///
+    /// The caller has claimed the slot's position from `head`, and its stamp says that the item is
+    /// there.
+    #[inline]
+    unsafe fn take(&self, next: u64) -> T {
+        let item = self.item.with(|item| {
+            // SAFETY: written by the push that set the stamp (`MaybeUninit<T>` lies as `T` does);
+            // nobody else reads it, for the position is ours.
+            unsafe { item.cast::<T>().read() }
+        });
+        // Release: pairs with the Acquire in `stamp`: the item is gone before it is overwritten.
+        self.stamp.store(next, Ordering::Release);
+        item
+    }
 }
 
 /// Why there was nothing to claim.
@@ -147,7 +177,7 @@ unsafe impl<T: Send> Sync for Ring<T> {}
 /// A claimed position: room for one item, to be written without delay.
 #[must_use]
 pub(super) struct Place<'a, T> {
-    ring: &'a Ring<T>,
+    slot: &'a Slot<T>,
     position: u64,
     /// Receivers were queued when it was claimed.
     wakes: bool,
@@ -204,12 +234,19 @@ impl<T> Ring<T> {
     }
 
     fn stamp(&self, position: u64) -> u64 {
-        // Acquire: pairs with the Release in `publish` and `free`: the item, or that it is gone.
-        self.slot(position).stamp.load(Ordering::Acquire)
+        self.slot(position).stamp()
     }
 
     /// What `word`, seen in `tail`, means for a push.
+    #[inline]
     fn room(&self, word: Word) -> Result<(), Refusal> {
+        let needed = if word.is_plain() { word.position() } else { self.room_beyond(word)? };
+        if self.stamp(needed) == needed { Ok(()) } else { Err(self.no_room(needed)) }
+    }
+
+    /// The position that has to be free where `word` is not plain.
+    #[cold]
+    fn room_beyond(&self, word: Word) -> Result<u64, Refusal> {
         if word.is_closed() {
             return Err(Refusal::Closed);
         }
@@ -219,21 +256,20 @@ impl<T> Ring<T> {
         if word.reserved() == MAX_RESERVED {
             return Err(Refusal::Blocked);
         }
-        let needed = self.advance(word.position(), word.reserved());
-        if self.stamp(needed) == needed {
-            return Ok(());
-        }
-        // Relaxed: compared with `word`, nothing is read through it. It is no older than the claim
-        // that made `word`; if it is older than the newest, the ring was full between the two.
+        Ok(self.advance(word.position(), word.reserved()))
+    }
+
+    /// What it means that `needed` is not free.
+    #[cold]
+    fn no_room(&self, needed: u64) -> Refusal {
+        // Relaxed: compared with `needed`, nothing is read through it. It is no older than the claim
+        // that made the word; if it is older than the newest, the ring was full between the two.
         let head = Word(self.head.load(Ordering::Relaxed));
-        if self.next_lap(head.position()) == needed {
-            Err(Refusal::Blocked)
-        } else {
-            Err(Refusal::Busy)
-        }
+        if self.next_lap(head.position()) == needed { Refusal::Blocked } else { Refusal::Busy }
     }
 
     /// Claims the tail place for one item.
+    #[inline]
     pub(super) fn claim_push(&self) -> Result<Place<'_, T>, Refusal> {
         // Acquire: a closed ring shows what was done before it was closed.
         let mut word = Word(self.tail.load(Ordering::Acquire));
@@ -258,6 +294,7 @@ impl<T> Ring<T> {
     }
 
     /// A gap may be the look of a stale word: `Ok` with the newer one, to try again.
+    #[cold]
     fn confirm(&self, index: &AtomicU64, word: Word, refusal: Refusal) -> Result<Word, Refusal> {
         if refusal != Refusal::Busy {
             return Err(refusal);
@@ -267,18 +304,18 @@ impl<T> Ring<T> {
     }
 
     /// Moves `tail` from `word` one position on, with these reservations and this flag.
+    #[inline]
     fn take_place(&self, word: Word, reserved: u64, flag: u64) -> Result<Place<'_, T>, Word> {
+        let position = word.position();
+        let slot = self.slot(position);
         let next = Word((word.0 & !RESERVED) | (reserved * RESERVED_ONE) | flag)
-            .with_position(self.advance(word.position(), 1));
+            .with_position(self.advance(position, 1));
         // AcqRel: whoever sees this claim sees those before it, on both words (see the orderings).
         // Acquire on failure: the same for the word that was seen.
         match self.tail.compare_exchange_weak(word.0, next.0, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => Ok(Place {
-                ring: self,
-                position: word.position(),
-                wakes: word.is_waited_on(),
-                _pass: self.gate.enter(),
-            }),
+            Ok(_) => {
+                Ok(Place { slot, position, wakes: word.is_waited_on(), _pass: self.gate.enter() })
+            }
             Err(seen) => Err(Word(seen)),
         }
     }
@@ -344,12 +381,15 @@ impl<T> Ring<T> {
     }
 
     /// Claims the oldest item. The flag tells that senders are queued.
+    #[inline]
     pub(super) fn pop(&self) -> Result<(T, bool), Refusal> {
         // Acquire: pairs with the Release of the claim that is seen: `tail` is as new.
         let mut word = Word(self.head.load(Ordering::Acquire));
         loop {
             let position = word.position();
-            if self.stamp(position) == position + 1 {
+            let slot = self.slot(position);
+            if slot.stamp() == position + 1 {
+                let freed = self.next_lap(position);
                 let next = word.with_position(self.advance(position, 1));
                 // AcqRel, Acquire: as in `take_place`.
                 match self.head.compare_exchange_weak(
@@ -361,41 +401,37 @@ impl<T> Ring<T> {
                     Ok(_) => {
                         let _pass = self.gate.enter();
                         // SAFETY: claimed by this CAS, and the stamp says that the item is there.
-                        return Ok((unsafe { self.take(position) }, word.is_waited_on()));
+                        return Ok((unsafe { slot.take(freed) }, word.is_waited_on()));
                     }
                     Err(seen) => word = Word(seen),
                 }
                 continue;
             }
-            // Acquire: a closed ring shows every item that was pushed before it was closed.
-            let tail = Word(self.tail.load(Ordering::Acquire));
-            let refusal = match (tail.position() == position, tail.is_closed()) {
-                (true, true) => Refusal::Closed,
-                (true, false) => Refusal::Blocked,
-                (false, _) => Refusal::Busy,
-            };
-            match self.confirm(&self.head, word, refusal) {
-                Ok(newer) => word = newer,
-                Err(refusal) => return Err(refusal),
-            }
+            word = self.no_item(word)?;
         }
     }
 
-    /// Moves the item out and frees its slot for the next lap.
+    /// What it means that the head's place has no item: `Ok` with a newer word, to try again.
+    #[cold]
+    fn no_item(&self, word: Word) -> Result<Word, Refusal> {
+        // Acquire: a closed ring shows every item that was pushed before it was closed.
+        let tail = Word(self.tail.load(Ordering::Acquire));
+        let refusal = match (tail.position() == word.position(), tail.is_closed()) {
+            (true, true) => Refusal::Closed,
+            (true, false) => Refusal::Blocked,
+            (false, _) => Refusal::Busy,
+        };
+        self.confirm(&self.head, word, refusal)
+    }
+
+    /// Moves the item of a claimed position out.
     ///
     /// # Safety
     ///
     /// The caller has claimed `position` from `head`, and its stamp says that the item is there.
     unsafe fn take(&self, position: u64) -> T {
-        let slot = self.slot(position);
-        let item = slot.item.with(|item| {
-            // SAFETY: written by the push that set the stamp (`MaybeUninit<T>` lies as `T` does);
-            // nobody else reads it, for the position is ours.
-            unsafe { item.cast::<T>().read() }
-        });
-        // Release: pairs with the Acquire in `stamp`: the item is gone before it is overwritten.
-        slot.stamp.store(self.next_lap(position), Ordering::Release);
-        item
+        // SAFETY: the caller's promise.
+        unsafe { self.slot(position).take(self.next_lap(position)) }
     }
 
     /// Makes room for `item` at the cost of the oldest, which is returned. `Err`: closed.
@@ -594,14 +630,14 @@ impl<T> Ring<T> {
 
 impl<T> Place<'_, T> {
     /// Puts the item in. The flag tells that a receiver is to be woken.
+    #[inline]
     pub(super) fn write(self, item: T) -> bool {
-        let slot = self.ring.slot(self.position);
-        slot.item.with_mut(|cell| {
+        self.slot.item.with_mut(|cell| {
             // SAFETY: the position is claimed and its stamp says that the slot is free.
             unsafe { (*cell).write(item) };
         });
         // Release: pairs with the Acquire in `stamp`; publishes the item.
-        slot.stamp.store(self.position + 1, Ordering::Release);
+        self.slot.stamp.store(self.position + 1, Ordering::Release);
         self.wakes
     }
 }
