@@ -67,7 +67,7 @@
 #![expect(unsafe_code, reason = "owns the slots")]
 
 use crate::sys::atomic::{AtomicU64, Ordering};
-use crate::sys::{GapWait, Gate, GatePass, UnsafeCell, fresh};
+use crate::sys::{Collision, GapWait, Gate, GatePass, UnsafeCell, fresh};
 use crossbeam_utils::CachePadded;
 use std::mem::MaybeUninit;
 
@@ -273,6 +273,7 @@ impl<T> Ring<T> {
     pub(super) fn claim_push(&self) -> Result<Place<'_, T>, Refusal> {
         // Acquire: a closed ring shows what was done before it was closed.
         let mut word = Word(self.tail.load(Ordering::Acquire));
+        let mut collision = Collision::new();
         loop {
             if let Err(refusal) = self.room(word) {
                 match self.confirm(&self.tail, word, refusal) {
@@ -288,7 +289,10 @@ impl<T> Ring<T> {
                     }
                     return Ok(place);
                 }
-                Err(seen) => word = seen,
+                Err(seen) => {
+                    word = seen;
+                    collision.back_off();
+                }
             }
         }
     }
@@ -385,6 +389,7 @@ impl<T> Ring<T> {
     pub(super) fn pop(&self) -> Result<(T, bool), Refusal> {
         // Acquire: pairs with the Release of the claim that is seen: `tail` is as new.
         let mut word = Word(self.head.load(Ordering::Acquire));
+        let mut collision = Collision::new();
         loop {
             let position = word.position();
             let slot = self.slot(position);
@@ -403,7 +408,10 @@ impl<T> Ring<T> {
                         // SAFETY: claimed by this CAS, and the stamp says that the item is there.
                         return Ok((unsafe { slot.take(freed) }, word.is_waited_on()));
                     }
-                    Err(seen) => word = Word(seen),
+                    Err(seen) => {
+                        word = Word(seen);
+                        collision.back_off();
+                    }
                 }
                 continue;
             }

@@ -279,6 +279,17 @@ impl Spin {
     }
 }
 
+/// Who has lost a race looks again at once.
+pub(crate) struct Collision;
+
+impl Collision {
+    pub(crate) const fn new() -> Self {
+        Self
+    }
+
+    pub(crate) fn back_off(&mut self) {}
+}
+
 /// The gaps between claiming a place in a ring and publishing it. Who waits for one is blocked until
 /// somebody leaves a gap, whoever it is, and then looks again.
 ///

@@ -38,6 +38,10 @@ const PAUSE_ROUNDS: u32 = 4;
 /// Yields of a [`Spin`] after its pauses.
 const YIELD_ROUNDS: u32 = 7;
 
+/// Who has lost a race backs off by 2^4 pauses at first, and by 2^6 at most.
+const COLLISION_ROUND: u32 = 4;
+const MAX_COLLISION_ROUND: u32 = 6;
+
 /// Steps that a `poll` may wait in [`GapWait::pause_briefly`] before it must return.
 const GATE_STEPS: u32 = 6;
 
@@ -175,6 +179,25 @@ impl Spin {
         }
         self.0 += 1;
         true
+    }
+}
+
+/// Lost races for a word. Who has lost one stays away for a moment: the winner makes a run of claims
+/// while the word is in its cache.
+pub(crate) struct Collision(u32);
+
+impl Collision {
+    #[inline]
+    pub(crate) const fn new() -> Self {
+        Self(COLLISION_ROUND)
+    }
+
+    #[cold]
+    pub(crate) fn back_off(&mut self) {
+        for _ in 0..1_u32 << self.0 {
+            std::hint::spin_loop();
+        }
+        self.0 = MAX_COLLISION_ROUND.min(self.0 + 1);
     }
 }
 
