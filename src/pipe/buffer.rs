@@ -6,10 +6,12 @@
 
 #![expect(unsafe_code, reason = "owns the slots")]
 
-use crate::sys::UnsafeCell;
+use crate::sys::{UnsafeCell, prefetch_to_read, prefetch_to_write};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::slice;
+
+const CACHE_LINE: usize = 64;
 
 /// The most that a pipe can hold: positions need some laps.
 const MAX_CAPACITY: usize = isize::MAX as usize / 2;
@@ -38,17 +40,51 @@ impl<T> Slots<T> {
         Self { slots, capacity }
     }
 
+    #[inline]
     pub(super) fn capacity(&self) -> usize {
         self.capacity
     }
 
+    #[inline]
     fn slot(&self, position: u64) -> &UnsafeCell<MaybeUninit<T>> {
         &self.slots[position as usize & (self.slots.len() - 1)]
+    }
+
+    /// How many slots a cache line has, at most.
+    const A_LINE: u64 = match size_of::<T>() {
+        0 => MAX_CAPACITY as u64,
+        size if size > CACHE_LINE => 1,
+        size => (CACHE_LINE / size).next_power_of_two() as u64,
+    };
+
+    /// Which slot to prefetch, if `known` slots from `position` on are this end's: once a line, that
+    /// of two lines further on.
+    #[inline]
+    fn ahead(&self, position: u64, known: u64) -> Option<&UnsafeCell<MaybeUninit<T>>> {
+        let now = position % Self::A_LINE == 0 && known > 2 * Self::A_LINE;
+        now.then(|| self.slot(position.wrapping_add(2 * Self::A_LINE)))
+    }
+
+    /// Asks for a line of the `known` slots that the writer has from `position` on.
+    #[inline]
+    pub(super) fn prefetch_to_write(&self, position: u64, known: u64) {
+        if let Some(slot) = self.ahead(position, known) {
+            slot.with(prefetch_to_write);
+        }
+    }
+
+    /// Asks for a line of the `known` slots that the reader has from `position` on.
+    #[inline]
+    pub(super) fn prefetch_to_read(&self, position: u64, known: u64) {
+        if let Some(slot) = self.ahead(position, known) {
+            slot.with(prefetch_to_read);
+        }
     }
 
     /// # Safety
     ///
     /// `position` is the writer's, and the reader has freed its slot.
+    #[inline]
     pub(super) unsafe fn write(&self, position: u64, message: T) {
         self.slot(position).with_mut(|slot| {
             // SAFETY: the caller's promise: nobody else looks at the slot.
@@ -59,6 +95,7 @@ impl<T> Slots<T> {
     /// # Safety
     ///
     /// `position` is the reader's, and the writer has filled its slot. It is read once.
+    #[inline]
     pub(super) unsafe fn read(&self, position: u64) -> T {
         // SAFETY: the caller's promise; `MaybeUninit<T>` lies as `T` does.
         self.slot(position).with(|slot| unsafe { slot.cast::<T>().read() })
@@ -92,6 +129,7 @@ impl Bytes {
         Self { len: data.len(), data: NonNull::from(data).cast(), capacity }
     }
 
+    #[inline]
     pub(super) fn capacity(&self) -> usize {
         self.capacity
     }

@@ -4,8 +4,7 @@
 
 use super::buffer::Bytes;
 use super::chunk::{ReadChunk, WriteChunk};
-use super::half::{Half, READER, Shared, WRITER, wrap};
-use super::message::spin_while;
+use super::half::{Half, READER, Shared, WRITER};
 use crate::sys::{Arc, deadline_after};
 use crate::wait::{drive, finished};
 use futures_core::FusedFuture;
@@ -90,8 +89,7 @@ impl Writer {
 
     /// As far as the reader's position is known.
     fn free(&self) -> usize {
-        let in_flight = wrap(self.half.position().wrapping_sub(self.half.peer_position()));
-        self.capacity() - in_flight as usize
+        self.capacity() - self.half.in_flight() as usize
     }
 
     /// Copies what fits, if [`Writer::room`] said that something does. An error if the reader has
@@ -114,7 +112,7 @@ impl Writer {
 
     /// Waits for room: `false` if there is none by the deadline.
     pub(super) fn wait_until(&mut self, deadline: Option<Instant>) -> io::Result<bool> {
-        if !spin_while(deadline, || matches!(self.room(), Ok(None))) {
+        if self.room()?.is_some() || self.half.spin(self.capacity(), deadline) {
             return self.room().map(|_| true);
         }
         let result = drive(pin!(poll_fn(|cx| self.poll_room(cx))), deadline);
@@ -128,7 +126,7 @@ impl Writer {
     pub(super) fn poll_room(&mut self, cx: &Context<'_>) -> Poll<io::Result<()>> {
         loop {
             match self.room() {
-                Ok(None) if self.half.sleep(cx) => return Poll::Pending,
+                Ok(None) if self.half.sleep(self.capacity(), cx) => return Poll::Pending,
                 Ok(None) => {}
                 result => {
                     self.half.settle();
@@ -263,7 +261,7 @@ pub struct Reader {
 impl Reader {
     /// How many bytes are known to be there.
     fn known(&self) -> usize {
-        wrap(self.half.peer_position().wrapping_sub(self.half.position())) as usize
+        self.half.in_flight() as usize
     }
 
     /// How many bytes may be read now: 0 at the end of the file, `None` if there are none yet.
@@ -316,7 +314,7 @@ impl Reader {
 
     /// Waits for bytes or the end of the file: `false` if neither has come by the deadline.
     pub(super) fn wait_until(&mut self, deadline: Option<Instant>) -> bool {
-        if !spin_while(deadline, || self.filled().is_none()) {
+        if self.filled().is_some() || self.half.spin(self.capacity(), deadline) {
             return true;
         }
         let ready = drive(pin!(poll_fn(|cx| self.poll_filled(cx))), deadline).is_some();
@@ -327,7 +325,7 @@ impl Reader {
     pub(super) fn poll_filled(&mut self, cx: &Context<'_>) -> Poll<()> {
         loop {
             match self.filled() {
-                None if self.half.sleep(cx) => return Poll::Pending,
+                None if self.half.sleep(self.capacity(), cx) => return Poll::Pending,
                 None => {}
                 Some(_) => {
                     self.half.settle();

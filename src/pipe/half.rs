@@ -59,20 +59,17 @@
 #![expect(unsafe_code, reason = "owns the waker cells")]
 
 use crate::sys::atomic::{AtomicU64, Ordering};
-use crate::sys::{Arc, UnsafeCell};
+use crate::sys::{Arc, Pace, UnsafeCell, is_past};
 use crate::wait::{discard, wake};
 use crossbeam_utils::CachePadded;
 use std::task::{Context, Waker};
+use std::time::Instant;
 
 const WAIT: u64 = 1;
 const CLOSED: u64 = 2;
 const GONE: u64 = 4;
+const FLAGS: u64 = WAIT | CLOSED | GONE;
 const POSITION_SHIFT: u32 = 3;
-
-/// Positions end where the word does.
-pub(super) const fn wrap(position: u64) -> u64 {
-    position & (u64::MAX >> POSITION_SHIFT)
-}
 
 /// The side that writes, as an index.
 pub(super) const WRITER: usize = 0;
@@ -84,8 +81,19 @@ pub(super) const READER: usize = 1;
 struct Word(u64);
 
 impl Word {
+    const fn at(position: u64) -> Self {
+        Self(position << POSITION_SHIFT)
+    }
     const fn position(self) -> u64 {
         self.0 >> POSITION_SHIFT
+    }
+    /// Positions end, and start again, where the word does.
+    const fn moved(self, count: u64) -> Self {
+        Self(self.0.wrapping_add(count << POSITION_SHIFT))
+    }
+    /// How far it is from `other`.
+    const fn since(self, other: Self) -> u64 {
+        (self.0 & !FLAGS).wrapping_sub(other.0 & !FLAGS) >> POSITION_SHIFT
     }
     const fn is_closed(self) -> bool {
         self.0 & CLOSED != 0
@@ -141,9 +149,8 @@ impl<B> Shared<B> {
 /// One side of one direction, used by one thread or task at a time.
 pub(super) struct Half<B, const SIDE: usize> {
     pub(super) shared: Arc<Shared<B>>,
-    /// What this side's word says.
-    position: u64,
-    closed: bool,
+    /// What this side says in its word.
+    word: Word,
     /// A swap has found, and cleared, `GONE`.
     gone: bool,
     /// What the peer's word said when it was last looked at.
@@ -151,6 +158,7 @@ pub(super) struct Half<B, const SIDE: usize> {
     my_turn: usize,
     peer_turn: usize,
     registered: bool,
+    pace: Pace,
 }
 
 impl<B, const SIDE: usize> Half<B, SIDE> {
@@ -159,40 +167,42 @@ impl<B, const SIDE: usize> Half<B, SIDE> {
     pub(super) fn new(shared: Arc<Shared<B>>) -> Self {
         Self {
             shared,
-            position: 0,
-            closed: false,
+            word: Word::at(0),
             gone: false,
-            peer: Word(0),
+            peer: Word::at(0),
             my_turn: 0,
             peer_turn: 0,
             registered: false,
+            pace: Pace::new(),
         }
     }
 
+    #[inline]
     fn mine(&self) -> &AtomicU64 {
         &self.shared.sides[SIDE].index
     }
 
+    #[inline]
     fn theirs(&self) -> &AtomicU64 {
         &self.shared.sides[Self::PEER].index
     }
 
     #[inline]
     pub(super) fn position(&self) -> u64 {
-        self.position
+        self.word.position()
     }
 
-    /// The peer's position as last seen.
+    /// How many items are in flight, as far as the peer's position is known.
     #[inline]
-    pub(super) fn peer_position(&self) -> u64 {
-        self.peer.position()
+    pub(super) fn in_flight(&self) -> u64 {
+        if SIDE == WRITER { self.word.since(self.peer) } else { self.peer.since(self.word) }
     }
 
     /// Looks at the peer's word again.
     #[inline]
     pub(super) fn refresh(&mut self) {
         // A reader that has left looked for the last time in `close`.
-        if SIDE == READER && self.closed {
+        if SIDE == READER && self.is_closed() {
             return;
         }
         // Acquire: pairs with the Release in `swap`.
@@ -200,8 +210,38 @@ impl<B, const SIDE: usize> Half<B, SIDE> {
     }
 
     /// Whether the peer had left when its word was last looked at.
+    #[inline]
     pub(super) fn peer_has_left(&self) -> bool {
         self.peer.is_closed()
+    }
+
+    /// Waits a little for the peer, as a thread may. `true`: it has moved, or left.
+    pub(super) fn spin(&mut self, capacity: usize, deadline: Option<Instant>) -> bool {
+        if deadline.is_some_and(is_past) {
+            return false;
+        }
+        let mut pace = self.pace;
+        let moved = pace.wait(capacity as u64, || self.look(capacity));
+        self.pace = pace;
+        moved
+    }
+
+    /// The same as a `poll` may, and not when it has been polled before.
+    fn spin_briefly(&mut self, capacity: usize) -> bool {
+        let mut pace = self.pace;
+        let moved = pace.wait_briefly(capacity as u64, || self.look(capacity));
+        self.pace = pace;
+        moved
+    }
+
+    /// How many items may pass, as the peer's word has it now; its leaving counts as one.
+    fn look(&mut self, capacity: usize) -> u64 {
+        self.refresh();
+        let count = match SIDE {
+            WRITER => capacity as u64 - self.in_flight(),
+            _ => self.in_flight(),
+        };
+        if self.peer_has_left() { count.max(1) } else { count }
     }
 
     /// Whether the reader has left: a look at the writer's own word, which it has at hand.
@@ -211,15 +251,22 @@ impl<B, const SIDE: usize> Half<B, SIDE> {
         self.gone || Word(self.mine().load(Ordering::Acquire)).is_gone()
     }
 
+    /// Whether this side has left, or a publish of it has met the reader's leaving.
+    #[inline]
+    pub(super) fn knows_the_end(&self) -> bool {
+        self.is_closed() || self.gone
+    }
+
     /// Whether this side has left.
+    #[inline]
     pub(super) fn is_closed(&self) -> bool {
-        self.closed
+        self.word.is_closed()
     }
 
     /// Whether either side has left: a snapshot.
     pub(super) fn is_over(&self) -> bool {
         // Acquire: who is told so may look at what the peer did before.
-        self.closed
+        self.is_closed()
             || (SIDE == WRITER && self.reader_is_gone())
             || Word(self.theirs().load(Ordering::Acquire)).is_closed()
     }
@@ -228,16 +275,12 @@ impl<B, const SIDE: usize> Half<B, SIDE> {
         self.shared.waiting()
     }
 
-    fn word(&self) -> u64 {
-        (self.position << POSITION_SHIFT) | if self.closed { CLOSED } else { 0 }
-    }
-
     /// Moves this side on by `count`, and wakes the peer if it sleeps. `false`: the reader had left
     /// before, and this side has not moved.
     #[inline]
     pub(super) fn publish(&mut self, count: u64) -> bool {
-        let start = self.position;
-        self.position = wrap(start.wrapping_add(count));
+        let start = self.word;
+        self.word = start.moved(count);
         let before = self.swap();
         if before.is_gone() {
             self.move_back(start);
@@ -251,15 +294,15 @@ impl<B, const SIDE: usize> Half<B, SIDE> {
 
     /// The reader does not look beyond where this side stood when it left.
     #[cold]
-    fn move_back(&mut self, start: u64) {
+    fn move_back(&mut self, start: Word) {
         self.gone = true;
-        self.position = start;
+        self.word = start;
         self.swap();
     }
 
     /// Leaves, and wakes the peer if it sleeps.
     pub(super) fn close(&mut self) {
-        if self.closed {
+        if self.is_closed() {
             return;
         }
         if SIDE == READER {
@@ -267,7 +310,7 @@ impl<B, const SIDE: usize> Half<B, SIDE> {
             // the Release in `swap`; what was published before can still be read.
             self.peer = Word(self.theirs().fetch_or(GONE, Ordering::AcqRel));
         }
-        self.closed = true;
+        self.word = Word(self.word.0 | CLOSED);
         let before = self.swap();
         self.gone |= before.is_gone();
         if before.is_waited_on() {
@@ -279,7 +322,7 @@ impl<B, const SIDE: usize> Half<B, SIDE> {
     fn swap(&self) -> Word {
         // Release: pairs with the Acquire in `refresh`; publishes the items or the room. Acquire:
         // pairs with the Release in `sleep`; the waker is in its cell.
-        Word(self.mine().swap(self.word(), Ordering::AcqRel))
+        Word(self.mine().swap(self.word.0, Ordering::AcqRel))
     }
 
     #[cold]
@@ -295,7 +338,10 @@ impl<B, const SIDE: usize> Half<B, SIDE> {
 
     /// Sleeps until the peer's word moves on from what it was when this side last looked.
     /// `false`: it has already; look again.
-    pub(super) fn sleep(&mut self, cx: &Context<'_>) -> bool {
+    pub(super) fn sleep(&mut self, capacity: usize, cx: &Context<'_>) -> bool {
+        if !self.registered && self.spin_briefly(capacity) {
+            return false;
+        }
         // A re-poll, or an operation that was given up: its cell is ours again, or spent.
         let kept = self.take_back();
         let waker = match kept {
@@ -319,7 +365,15 @@ impl<B, const SIDE: usize> Half<B, SIDE> {
     }
 
     /// Ends a registration, if there is one.
+    #[inline]
     pub(super) fn settle(&mut self) {
+        if self.registered {
+            self.withdraw();
+        }
+    }
+
+    #[cold]
+    fn withdraw(&mut self) {
         let waker = self.take_back();
         discard(waker);
     }
@@ -362,8 +416,8 @@ impl<B, const SIDE: usize> Drop for Half<B, SIDE> {
 impl<B, const SIDE: usize> Half<B, SIDE> {
     /// As if `position` items had passed.
     pub(super) fn start_at(&mut self, position: u64) {
-        self.position = wrap(position);
-        self.peer = Word(self.word());
-        self.mine().store(self.word(), Ordering::Relaxed);
+        self.word = Word::at(position);
+        self.peer = self.word;
+        self.mine().store(self.word.0, Ordering::Relaxed);
     }
 }

@@ -3,12 +3,12 @@
 #![expect(unsafe_code, reason = "moves messages in and out of the slots that are its own")]
 
 use super::buffer::Slots;
-use super::half::{Half, READER, Shared, WRITER, wrap};
+use super::half::{Half, READER, Shared, WRITER};
 use super::message_future::{RecvFuture, SendFuture};
 use crate::error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
-use crate::sys::{Arc, Spin, deadline_after, is_past};
+use crate::sys::{Arc, deadline_after};
 use crate::wait::drive;
 use std::fmt;
 use std::future::poll_fn;
@@ -67,9 +67,10 @@ pub struct Sender<T> {
 }
 
 impl<T> Sender<T> {
-    /// Whether a message may be written now.
+    /// Whether a message may be written now. That the receiver has left shows when it is published.
+    #[inline]
     fn room(&mut self) -> Result<(), Refusal> {
-        if self.half.is_closed() || self.half.reader_is_gone() {
+        if self.half.knows_the_end() {
             return Err(Refusal::Closed);
         }
         if self.is_full() {
@@ -84,16 +85,18 @@ impl<T> Sender<T> {
         Ok(())
     }
 
-    /// As far as the reader's position is known.
+    #[inline]
     fn is_full(&self) -> bool {
-        let in_flight = wrap(self.half.position().wrapping_sub(self.half.peer_position()));
-        in_flight >= self.capacity() as u64
+        self.half.in_flight() >= self.capacity() as u64
     }
 
     /// Writes a message where [`Sender::room`] has found room. It comes back if the receiver has
     /// left meanwhile.
-    fn write(&mut self, message: T) -> Result<(), SendError<T>> {
+    #[inline]
+    pub(super) fn write(&mut self, message: T) -> Result<(), SendError<T>> {
         let position = self.half.position();
+        let known = self.capacity() as u64 - self.half.in_flight();
+        self.half.shared.buffer.prefetch_to_write(position, known);
         // SAFETY: `room` said so: the reader has freed this slot, and only this end writes.
         unsafe { self.half.shared.buffer.write(position, message) };
         if self.half.publish(1) {
@@ -109,6 +112,7 @@ impl<T> Sender<T> {
     /// # Errors
     ///
     /// The message comes back: [`TrySendError::Full`] or [`TrySendError::Closed`].
+    #[inline]
     pub fn try_send(&mut self, message: T) -> Result<(), TrySendError<T>> {
         match self.room() {
             Ok(()) => self.write(message).map_err(TrySendError::from),
@@ -126,6 +130,7 @@ impl<T> Sender<T> {
     /// # Errors
     ///
     /// [`SendError`] with the message if either end is closed.
+    #[inline]
     pub fn send(&mut self, message: T) -> Result<(), SendError<T>> {
         match self.send_until(message, None) {
             Ok(()) => Ok(()),
@@ -161,12 +166,26 @@ impl<T> Sender<T> {
         self.send_until(message, Some(deadline))
     }
 
+    #[inline]
     fn send_until(
         &mut self,
         message: T,
         deadline: Option<Instant>,
     ) -> Result<(), SendTimeoutError<T>> {
-        if !spin_while(deadline, || self.room() == Err(Refusal::Blocked)) {
+        match self.try_send(message) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Closed(message)) => Err(SendTimeoutError::Closed(message)),
+            Err(TrySendError::Full(message)) => self.send_when_there_is_room(message, deadline),
+        }
+    }
+
+    #[cold]
+    fn send_when_there_is_room(
+        &mut self,
+        message: T,
+        deadline: Option<Instant>,
+    ) -> Result<(), SendTimeoutError<T>> {
+        if self.half.spin(self.capacity(), deadline) {
             return self.try_send(message).map_err(|error| match error {
                 TrySendError::Closed(message) => SendTimeoutError::Closed(message),
                 TrySendError::Full(_) => unreachable!("only the reader changes the room"),
@@ -192,15 +211,19 @@ impl<T> Sender<T> {
     ///
     /// A dropped future has not sent: the message is dropped with it, unless [`SendFuture::take`]
     /// takes it back first.
+    #[inline]
     pub fn send_async(&mut self, message: T) -> SendFuture<'_, T> {
         SendFuture::new(self, message)
     }
 
     /// Waits for room, or for the end of the pipe.
+    #[inline]
     pub(super) fn poll_room(&mut self, cx: &Context<'_>) -> Poll<Result<(), Refusal>> {
         loop {
             match self.room() {
-                Err(Refusal::Blocked) if self.half.sleep(cx) => return Poll::Pending,
+                Err(Refusal::Blocked) if self.half.sleep(self.capacity(), cx) => {
+                    return Poll::Pending;
+                }
                 Err(Refusal::Blocked) => {}
                 result => {
                     self.half.settle();
@@ -210,7 +233,16 @@ impl<T> Sender<T> {
         }
     }
 
-    /// Writes a message for which `poll_room` has found room.
+    /// [`Sender::poll_room`] for who has no message yet: it looks whether the receiver has left.
+    pub(super) fn poll_ready(&mut self, cx: &Context<'_>) -> Poll<Result<(), Refusal>> {
+        if self.half.reader_is_gone() {
+            self.half.settle();
+            return Poll::Ready(Err(Refusal::Closed));
+        }
+        self.poll_room(cx)
+    }
+
+    /// Writes a message for which `poll_ready` has found room.
     pub(super) fn write_polled(&mut self, message: T) -> Result<(), SendError<T>> {
         match self.room() {
             Ok(()) => self.write(message),
@@ -220,6 +252,7 @@ impl<T> Sender<T> {
     }
 
     /// Gives up a wait.
+    #[inline]
     pub(super) fn settle(&mut self) {
         self.half.settle();
     }
@@ -235,6 +268,7 @@ impl<T> Sender<T> {
     }
 
     /// How many messages the pipe can hold.
+    #[inline]
     pub fn capacity(&self) -> usize {
         self.half.shared.buffer.capacity()
     }
@@ -261,16 +295,12 @@ pub struct Receiver<T> {
 }
 
 impl<T> Receiver<T> {
-    /// How many messages are known to be there.
-    fn known(&self) -> u64 {
-        wrap(self.half.peer_position().wrapping_sub(self.half.position()))
-    }
-
     /// Whether a message may be read now.
+    #[inline]
     fn filled(&mut self) -> Result<(), Refusal> {
-        if self.known() == 0 {
+        if self.half.in_flight() == 0 {
             self.half.refresh();
-            if self.known() == 0 {
+            if self.half.in_flight() == 0 {
                 let over = self.half.peer_has_left() || self.half.is_closed();
                 return Err(if over { Refusal::Closed } else { Refusal::Blocked });
             }
@@ -279,10 +309,13 @@ impl<T> Receiver<T> {
     }
 
     /// Reads a message that [`Receiver::filled`] has found.
+    #[inline]
     fn read(&mut self) -> T {
+        let position = self.half.position();
+        self.half.shared.buffer.prefetch_to_read(position, self.half.in_flight());
         // SAFETY: `filled` said so: the writer has filled this slot, and it is read once, for the
         // position moves on.
-        let message = unsafe { self.half.shared.buffer.read(self.half.position()) };
+        let message = unsafe { self.half.shared.buffer.read(position) };
         self.half.publish(1);
         message
     }
@@ -292,6 +325,7 @@ impl<T> Receiver<T> {
     /// # Errors
     ///
     /// [`TryRecvError::Empty`], or [`TryRecvError::Closed`] if no message will ever come.
+    #[inline]
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         match self.filled() {
             Ok(()) => Ok(self.read()),
@@ -309,6 +343,7 @@ impl<T> Receiver<T> {
     /// # Errors
     ///
     /// [`RecvError`] if the pipe is closed and drained.
+    #[inline]
     pub fn recv(&mut self) -> Result<T, RecvError> {
         match self.recv_until(None) {
             Ok(message) => Ok(message),
@@ -338,8 +373,9 @@ impl<T> Receiver<T> {
         self.recv_until(Some(deadline))
     }
 
+    #[inline]
     fn recv_until(&mut self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
-        if !self.ready_until(deadline) {
+        if self.filled() == Err(Refusal::Blocked) && !self.ready_until(deadline) {
             return Err(RecvTimeoutError::TimedOut);
         }
         self.try_recv().map_err(|error| match error {
@@ -357,11 +393,13 @@ impl<T> Receiver<T> {
     /// # Cancel safety
     ///
     /// Dropping the future loses no message.
+    #[inline]
     pub fn recv_async(&mut self) -> RecvFuture<'_, T> {
         RecvFuture::new(self)
     }
 
     /// Waits for a message, or for the end of the pipe.
+    #[inline]
     pub(super) fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Result<T, RecvError>> {
         self.poll_filled(cx).map(|filled| match filled {
             Ok(()) => Ok(self.read()),
@@ -369,10 +407,13 @@ impl<T> Receiver<T> {
         })
     }
 
+    #[inline]
     fn poll_filled(&mut self, cx: &Context<'_>) -> Poll<Result<(), Refusal>> {
         loop {
             match self.filled() {
-                Err(Refusal::Blocked) if self.half.sleep(cx) => return Poll::Pending,
+                Err(Refusal::Blocked) if self.half.sleep(self.capacity(), cx) => {
+                    return Poll::Pending;
+                }
                 Err(Refusal::Blocked) => {}
                 result => {
                     self.half.settle();
@@ -383,6 +424,7 @@ impl<T> Receiver<T> {
     }
 
     /// Gives up a wait.
+    #[inline]
     pub(super) fn settle(&mut self) {
         self.half.settle();
     }
@@ -421,8 +463,9 @@ impl<T> Receiver<T> {
         self.ready_until(deadline_after(timeout))
     }
 
+    #[cold]
     fn ready_until(&mut self, deadline: Option<Instant>) -> bool {
-        if !spin_while(deadline, || self.filled() == Err(Refusal::Blocked)) {
+        if self.filled() != Err(Refusal::Blocked) || self.half.spin(self.capacity(), deadline) {
             return true;
         }
         let ready = drive(pin!(poll_fn(|cx| self.poll_filled(cx))), deadline).is_some();
@@ -442,6 +485,7 @@ impl<T> Receiver<T> {
     }
 
     /// How many messages the pipe can hold.
+    #[inline]
     pub fn capacity(&self) -> usize {
         self.half.shared.buffer.capacity()
     }
@@ -470,7 +514,7 @@ impl<T> Rest<'_, T> {
     fn drop_messages(&mut self) {
         let most = self.0.capacity() as u64;
         // More than there can be are none: while loom reports a failure, words may read as 0.
-        while (1..=most).contains(&self.0.known()) {
+        while (1..=most).contains(&self.0.half.in_flight()) {
             drop(self.0.read());
         }
     }
@@ -490,23 +534,6 @@ impl<T> fmt::Debug for Receiver<T> {
             .field("waiting", &self.waiting())
             .finish()
     }
-}
-
-/// Repeats `blocked` for as long as spinning may pay; whether it still is.
-pub(super) fn spin_while(deadline: Option<Instant>, mut blocked: impl FnMut() -> bool) -> bool {
-    if !blocked() {
-        return false;
-    }
-    if deadline.is_some_and(is_past) {
-        return true;
-    }
-    let mut spin = Spin::new();
-    while spin.again() {
-        if !blocked() {
-            return false;
-        }
-    }
-    true
 }
 
 /// One end of a [`duplex`] pipe: it sends `S` and receives `R`.
@@ -579,6 +606,7 @@ impl<S, R> Connection<S, R> {
     /// # Cancel safety
     ///
     /// As for [`Sender::send_async`].
+    #[inline]
     pub fn send_async(&mut self, message: S) -> SendFuture<'_, S> {
         self.sender.send_async(message)
     }

@@ -25,6 +25,7 @@ pin_project! {
     }
 
     impl<T> PinnedDrop for SendFuture<'_, T> {
+        #[inline]
         fn drop(this: Pin<&mut Self>) {
             this.project().sender.settle();
         }
@@ -32,6 +33,7 @@ pin_project! {
 }
 
 impl<'a, T> SendFuture<'a, T> {
+    #[inline]
     pub(super) fn new(sender: &'a mut Sender<T>, message: T) -> Self {
         Self { sender, message: Some(message), _pin: PhantomPinned }
     }
@@ -49,6 +51,7 @@ impl<'a, T> SendFuture<'a, T> {
 impl<T> Future for SendFuture<'_, T> {
     type Output = Result<(), SendError<T>>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         if this.message.is_none() {
@@ -57,7 +60,7 @@ impl<T> Future for SendFuture<'_, T> {
         let room = ready!(this.sender.poll_room(cx));
         let Some(message) = this.message.take() else { finished("SendFuture") };
         Poll::Ready(match room {
-            Ok(()) => this.sender.write_polled(message),
+            Ok(()) => this.sender.write(message),
             Err(_) => Err(SendError(message)),
         })
     }
@@ -87,6 +90,7 @@ pin_project! {
     }
 
     impl<T> PinnedDrop for RecvFuture<'_, T> {
+        #[inline]
         fn drop(this: Pin<&mut Self>) {
             this.project().receiver.settle();
         }
@@ -94,6 +98,7 @@ pin_project! {
 }
 
 impl<'a, T> RecvFuture<'a, T> {
+    #[inline]
     pub(super) fn new(receiver: &'a mut Receiver<T>) -> Self {
         Self { receiver, done: false, _pin: PhantomPinned }
     }
@@ -102,6 +107,7 @@ impl<'a, T> RecvFuture<'a, T> {
 impl<T> Future for RecvFuture<'_, T> {
     type Output = Result<T, RecvError>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         if *this.done {
@@ -142,7 +148,7 @@ impl<T> Sink<T> for Sender<T> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), SendError<()>>> {
-        self.poll_room(cx).map_err(|_| SendError(()))
+        Sender::poll_ready(&mut self, cx).map_err(|_| SendError(()))
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: T) -> Result<(), SendError<()>> {

@@ -290,6 +290,28 @@ impl Collision {
     pub(crate) fn back_off(&mut self) {}
 }
 
+/// Exhausted at once.
+#[derive(Clone, Copy)]
+pub(crate) struct Pace;
+
+impl Pace {
+    pub(crate) const fn new() -> Self {
+        Self
+    }
+
+    pub(crate) fn wait(&mut self, _capacity: u64, _look: impl FnMut() -> u64) -> bool {
+        false
+    }
+
+    pub(crate) fn wait_briefly(&mut self, _capacity: u64, _look: impl FnOnce() -> u64) -> bool {
+        false
+    }
+}
+
+pub(crate) fn prefetch_to_write<T>(_place: *const T) {}
+
+pub(crate) fn prefetch_to_read<T>(_place: *const T) {}
+
 /// The gaps between claiming a place in a ring and publishing it. Who waits for one is blocked until
 /// somebody leaves a gap, whoever it is, and then looks again.
 ///

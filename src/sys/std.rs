@@ -1,6 +1,10 @@
 //! The backend of production: std's atomics, parking_lot's mutex and condition variable.
 
 #![expect(clippy::disallowed_methods, reason = "the one place that names the platform")]
+#![cfg_attr(
+    all(target_arch = "x86_64", not(miri)),
+    expect(unsafe_code, reason = "hints to the cache")
+)]
 
 use std::cell;
 use std::marker::PhantomData;
@@ -41,6 +45,21 @@ const YIELD_ROUNDS: u32 = 7;
 /// Who has lost a race backs off by 2^4 pauses at first, and by 2^6 at most.
 const COLLISION_ROUND: u32 = 4;
 const MAX_COLLISION_ROUND: u32 = 6;
+
+/// The most pauses before a [`Pace`] looks for the first time.
+const LONGEST_PAUSE: u32 = 48;
+
+/// So many pauses without success, and the other end needs this CPU.
+const PAUSES: u32 = 32;
+
+/// Waits that a [`Pace`] then begins with a yield.
+const WAITS_WITHOUT_PAUSES: u8 = 15;
+
+/// The most pauses in a `poll`.
+const POLL_PAUSES: u32 = 16;
+
+/// The most polls without a pause after one that brought nothing.
+const LONGEST_RESTRAINT: u8 = 63;
 
 /// Steps that a `poll` may wait in [`GapWait::pause_briefly`] before it must return.
 const GATE_STEPS: u32 = 6;
@@ -199,6 +218,116 @@ impl Collision {
         }
         self.0 = MAX_COLLISION_ROUND.min(self.0 + 1);
     }
+}
+
+/// How one end of a ring waits for the other before it sleeps.
+///
+/// A look takes the line of the other's index away from it. It had better come late when the other
+/// is about to do much, and early when it is about to do one thing; what the last look has found
+/// tells which. Where pauses bring nothing, the other end waits for this CPU, and gets it.
+#[derive(Clone, Copy)]
+pub(crate) struct Pace {
+    /// Pauses before the first look.
+    pauses: u8,
+    /// Waits to come that begin with a yield.
+    yielding: u8,
+    /// Polls to come that do not pause.
+    restraint: u8,
+    /// As many as that were after the last pause that brought nothing.
+    restrained: u8,
+}
+
+impl Pace {
+    pub(crate) const fn new() -> Self {
+        Self { pauses: 1, yielding: 0, restraint: 0, restrained: 0 }
+    }
+
+    /// Waits a little for a ring of `capacity`; `look` tells how much there is to do now. `false`
+    /// once the wait should become a sleep.
+    pub(crate) fn wait(&mut self, capacity: u64, mut look: impl FnMut() -> u64) -> bool {
+        if self.yielding > 0 {
+            self.yielding -= 1;
+        } else {
+            let most = longest(capacity, LONGEST_PAUSE);
+            let first = most.min(u32::from(self.pauses));
+            let (mut next, mut spent) = (first, 0);
+            while spent < PAUSES {
+                pause(next);
+                spent += next;
+                next *= 2;
+                let found = look();
+                if found > 0 {
+                    let better = if found > 1 { first * 2 } else { first / 2 };
+                    self.pauses = better.clamp(1, most) as u8;
+                    return true;
+                }
+            }
+        }
+        for _ in 0..YIELD_ROUNDS {
+            yield_now();
+            if look() > 0 {
+                if self.yielding == 0 {
+                    self.yielding = WAITS_WITHOUT_PAUSES;
+                }
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The same for a `poll`, which must not wait long.
+    pub(crate) fn wait_briefly(&mut self, capacity: u64, look: impl FnOnce() -> u64) -> bool {
+        if self.restraint > 0 {
+            self.restraint -= 1;
+            return false;
+        }
+        pause(longest(capacity, POLL_PAUSES));
+        let found = look() > 0;
+        self.restrained = if found { 0 } else { (2 * self.restrained + 1).min(LONGEST_RESTRAINT) };
+        self.restraint = self.restrained;
+        found
+    }
+}
+
+/// A part of a ring is worth waiting for.
+fn longest(capacity: u64, most: u32) -> u32 {
+    (capacity / 8).clamp(1, u64::from(most)) as u32
+}
+
+fn pause(count: u32) {
+    for _ in 0..count {
+        std::hint::spin_loop();
+    }
+}
+
+/// Says that the line of `place` is about to be written.
+#[inline]
+pub(crate) fn prefetch_to_write<T>(place: *const T) {
+    // The line comes while the CPU goes on. The wait for it is otherwise part of the next
+    // read-modify-write, which lets no store pass.
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a hint, for any address; it does not fault.
+    unsafe {
+        std::arch::asm!(
+            "prefetchw [{}]", in(reg) place, options(nostack, preserves_flags, readonly)
+        );
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = place;
+}
+
+/// Says that the line of `place` is about to be read.
+#[inline]
+pub(crate) fn prefetch_to_read<T>(place: *const T) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a hint, for any address; it does not fault.
+    unsafe {
+        std::arch::asm!(
+            "prefetcht0 [{}]", in(reg) place, options(nostack, preserves_flags, readonly)
+        );
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = place;
 }
 
 /// The gap between claiming a place in a ring and publishing it.
