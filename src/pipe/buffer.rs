@@ -47,7 +47,8 @@ impl<T> Slots<T> {
 
     #[inline]
     fn slot(&self, position: u64) -> &UnsafeCell<MaybeUninit<T>> {
-        &self.slots[position as usize & (self.slots.len() - 1)]
+        // SAFETY: there are slots, as many as a power of two.
+        unsafe { self.slots.get_unchecked(position as usize & (self.slots.len() - 1)) }
     }
 
     /// How many slots a cache line has, at most.

@@ -73,18 +73,25 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// How many bytes may be written now: at least one, or `None`. An error if an end is closed.
-    fn room(&mut self) -> io::Result<Option<usize>> {
-        if self.half.is_closed() || self.half.reader_is_gone() {
-            return Err(broken_pipe());
+    /// How many bytes may be written now, as far as is known without a look: at least one, or
+    /// `None`. An error if an end is closed.
+    #[inline]
+    fn known_room(&self) -> io::Result<Option<usize>> {
+        let over = self.half.is_closed() || self.half.reader_is_gone();
+        match self.free() {
+            _ if over => Err(broken_pipe()),
+            0 if self.half.peer_has_left() => Err(broken_pipe()),
+            0 => Ok(None),
+            free => Ok(Some(free)),
         }
+    }
+
+    /// How many bytes may be written now.
+    fn room(&mut self) -> io::Result<Option<usize>> {
         if self.free() == 0 {
             self.half.refresh();
-            if self.half.peer_has_left() {
-                return Err(broken_pipe());
-            }
         }
-        Ok(Some(self.free()).filter(|&free| free > 0))
+        self.known_room()
     }
 
     /// As far as the reader's position is known.
@@ -125,8 +132,8 @@ impl Writer {
 
     pub(super) fn poll_room(&mut self, cx: &Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            match self.room() {
-                Ok(None) if self.half.sleep(self.capacity(), cx) => return Poll::Pending,
+            match self.known_room() {
+                Ok(None) if self.half.wait_or_sleep(self.capacity(), cx) => return Poll::Pending,
                 Ok(None) => {}
                 result => {
                     self.half.settle();
@@ -264,16 +271,23 @@ impl Reader {
         self.half.in_flight() as usize
     }
 
-    /// How many bytes may be read now: 0 at the end of the file, `None` if there are none yet.
-    fn filled(&mut self) -> Option<usize> {
-        if self.known() == 0 {
-            self.half.refresh();
-        }
+    /// How many bytes may be read now, as far as is known without a look: 0 at the end of the file,
+    /// `None` if there are none yet.
+    #[inline]
+    fn known_filled(&self) -> Option<usize> {
         match self.known() {
             0 if self.half.peer_has_left() || self.half.is_closed() => Some(0),
             0 => None,
             count => Some(count),
         }
+    }
+
+    /// How many bytes may be read now.
+    fn filled(&mut self) -> Option<usize> {
+        if self.known() == 0 {
+            self.half.refresh();
+        }
+        self.known_filled()
     }
 
     /// Copies what is there.
@@ -324,8 +338,8 @@ impl Reader {
 
     pub(super) fn poll_filled(&mut self, cx: &Context<'_>) -> Poll<()> {
         loop {
-            match self.filled() {
-                None if self.half.sleep(self.capacity(), cx) => return Poll::Pending,
+            match self.known_filled() {
+                None if self.half.wait_or_sleep(self.capacity(), cx) => return Poll::Pending,
                 None => {}
                 Some(_) => {
                     self.half.settle();

@@ -226,12 +226,19 @@ impl<B, const SIDE: usize> Half<B, SIDE> {
         moved
     }
 
-    /// The same as a `poll` may, and not when it has been polled before.
-    fn spin_briefly(&mut self, capacity: usize) -> bool {
-        let mut pace = self.pace;
-        let moved = pace.wait_briefly(capacity as u64, || self.look(capacity));
-        self.pace = pace;
-        moved
+    /// Looks at the peer's word, for a little while as a `poll` may, and sleeps if that has nothing
+    /// new. `false`: it has, or has moved since.
+    #[cold]
+    pub(super) fn wait_or_sleep(&mut self, capacity: usize, cx: &Context<'_>) -> bool {
+        let moved = if self.registered {
+            self.look(capacity) > 0
+        } else {
+            let mut pace = self.pace;
+            let moved = pace.wait_briefly(capacity as u64, || self.look(capacity));
+            self.pace = pace;
+            moved
+        };
+        !moved && self.sleep(cx)
     }
 
     /// How many items may pass, as the peer's word has it now; its leaving counts as one.
@@ -338,10 +345,7 @@ impl<B, const SIDE: usize> Half<B, SIDE> {
 
     /// Sleeps until the peer's word moves on from what it was when this side last looked.
     /// `false`: it has already; look again.
-    pub(super) fn sleep(&mut self, capacity: usize, cx: &Context<'_>) -> bool {
-        if !self.registered && self.spin_briefly(capacity) {
-            return false;
-        }
+    fn sleep(&mut self, cx: &Context<'_>) -> bool {
         // A re-poll, or an operation that was given up: its cell is ours again, or spent.
         let kept = self.take_back();
         let waker = match kept {

@@ -67,44 +67,47 @@ pub struct Sender<T> {
 }
 
 impl<T> Sender<T> {
-    /// Whether a message may be written now. That the receiver has left shows when it is published.
+    /// Whether a message may be written now, as far as is known without a look. That the receiver
+    /// has left may show when it is published.
     #[inline]
-    fn room(&mut self) -> Result<(), Refusal> {
+    fn known_room(&self) -> Result<(), Refusal> {
         if self.half.knows_the_end() {
             return Err(Refusal::Closed);
         }
-        if self.is_full() {
-            self.half.refresh();
-            if self.half.peer_has_left() {
-                return Err(Refusal::Closed);
-            }
-            if self.is_full() {
-                return Err(Refusal::Blocked);
-            }
+        if self.half.in_flight() < self.capacity() as u64 {
+            return Ok(());
         }
-        Ok(())
+        Err(if self.half.peer_has_left() { Refusal::Closed } else { Refusal::Blocked })
     }
 
+    /// Whether a message may be written now.
     #[inline]
-    fn is_full(&self) -> bool {
-        self.half.in_flight() >= self.capacity() as u64
+    fn room(&mut self) -> Result<(), Refusal> {
+        let known = self.known_room();
+        if known != Err(Refusal::Blocked) {
+            return known;
+        }
+        self.half.refresh();
+        self.known_room()
     }
 
     /// Writes a message where [`Sender::room`] has found room. It comes back if the receiver has
     /// left meanwhile.
-    #[inline]
+    #[inline(always)]
     pub(super) fn write(&mut self, message: T) -> Result<(), SendError<T>> {
         let position = self.half.position();
         let known = self.capacity() as u64 - self.half.in_flight();
         self.half.shared.buffer.prefetch_to_write(position, known);
         // SAFETY: `room` said so: the reader has freed this slot, and only this end writes.
         unsafe { self.half.shared.buffer.write(position, message) };
-        if self.half.publish(1) {
-            return Ok(());
-        }
+        if self.half.publish(1) { Ok(()) } else { Err(self.take_back(position)) }
+    }
+
+    #[cold]
+    fn take_back(&self, position: u64) -> SendError<T> {
         // SAFETY: the reader left before this slot was published; nobody else reads it, and it is
         // this end's again.
-        Err(SendError(unsafe { self.half.shared.buffer.read(position) }))
+        SendError(unsafe { self.half.shared.buffer.read(position) })
     }
 
     /// Sends if there is room at once.
@@ -132,7 +135,10 @@ impl<T> Sender<T> {
     /// [`SendError`] with the message if either end is closed.
     #[inline]
     pub fn send(&mut self, message: T) -> Result<(), SendError<T>> {
-        match self.send_until(message, None) {
+        if self.room().is_ok() {
+            return self.write(message);
+        }
+        match self.send_when_there_is_room(message, None) {
             Ok(()) => Ok(()),
             Err(SendTimeoutError::Closed(message)) => Err(SendError(message)),
             Err(SendTimeoutError::TimedOut(_)) => unreachable!("there is no deadline"),
@@ -172,11 +178,10 @@ impl<T> Sender<T> {
         message: T,
         deadline: Option<Instant>,
     ) -> Result<(), SendTimeoutError<T>> {
-        match self.try_send(message) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Closed(message)) => Err(SendTimeoutError::Closed(message)),
-            Err(TrySendError::Full(message)) => self.send_when_there_is_room(message, deadline),
+        if self.room().is_ok() {
+            return self.write(message).map_err(SendTimeoutError::from);
         }
+        self.send_when_there_is_room(message, deadline)
     }
 
     #[cold]
@@ -185,7 +190,7 @@ impl<T> Sender<T> {
         message: T,
         deadline: Option<Instant>,
     ) -> Result<(), SendTimeoutError<T>> {
-        if self.half.spin(self.capacity(), deadline) {
+        if self.known_room() != Err(Refusal::Blocked) || self.half.spin(self.capacity(), deadline) {
             return self.try_send(message).map_err(|error| match error {
                 TrySendError::Closed(message) => SendTimeoutError::Closed(message),
                 TrySendError::Full(_) => unreachable!("only the reader changes the room"),
@@ -220,8 +225,8 @@ impl<T> Sender<T> {
     #[inline]
     pub(super) fn poll_room(&mut self, cx: &Context<'_>) -> Poll<Result<(), Refusal>> {
         loop {
-            match self.room() {
-                Err(Refusal::Blocked) if self.half.sleep(self.capacity(), cx) => {
+            match self.known_room() {
+                Err(Refusal::Blocked) if self.half.wait_or_sleep(self.capacity(), cx) => {
                     return Poll::Pending;
                 }
                 Err(Refusal::Blocked) => {}
@@ -295,17 +300,24 @@ pub struct Receiver<T> {
 }
 
 impl<T> Receiver<T> {
+    /// Whether a message may be read now, as far as is known without a look.
+    #[inline]
+    fn known_filled(&self) -> Result<(), Refusal> {
+        if self.half.in_flight() > 0 {
+            return Ok(());
+        }
+        let over = self.half.peer_has_left() || self.half.is_closed();
+        Err(if over { Refusal::Closed } else { Refusal::Blocked })
+    }
+
     /// Whether a message may be read now.
     #[inline]
     fn filled(&mut self) -> Result<(), Refusal> {
-        if self.half.in_flight() == 0 {
-            self.half.refresh();
-            if self.half.in_flight() == 0 {
-                let over = self.half.peer_has_left() || self.half.is_closed();
-                return Err(if over { Refusal::Closed } else { Refusal::Blocked });
-            }
+        if self.half.in_flight() > 0 {
+            return Ok(());
         }
-        Ok(())
+        self.half.refresh();
+        self.known_filled()
     }
 
     /// Reads a message that [`Receiver::filled`] has found.
@@ -345,7 +357,10 @@ impl<T> Receiver<T> {
     /// [`RecvError`] if the pipe is closed and drained.
     #[inline]
     pub fn recv(&mut self) -> Result<T, RecvError> {
-        match self.recv_until(None) {
+        if self.filled().is_ok() {
+            return Ok(self.read());
+        }
+        match self.recv_when_filled(None) {
             Ok(message) => Ok(message),
             Err(RecvTimeoutError::Closed) => Err(RecvError),
             Err(RecvTimeoutError::TimedOut) => unreachable!("there is no deadline"),
@@ -375,7 +390,15 @@ impl<T> Receiver<T> {
 
     #[inline]
     fn recv_until(&mut self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
-        if self.filled() == Err(Refusal::Blocked) && !self.ready_until(deadline) {
+        if self.filled().is_ok() {
+            return Ok(self.read());
+        }
+        self.recv_when_filled(deadline)
+    }
+
+    #[cold]
+    fn recv_when_filled(&mut self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
+        if self.known_filled() == Err(Refusal::Blocked) && !self.wait_until(deadline) {
             return Err(RecvTimeoutError::TimedOut);
         }
         self.try_recv().map_err(|error| match error {
@@ -410,8 +433,8 @@ impl<T> Receiver<T> {
     #[inline]
     fn poll_filled(&mut self, cx: &Context<'_>) -> Poll<Result<(), Refusal>> {
         loop {
-            match self.filled() {
-                Err(Refusal::Blocked) if self.half.sleep(self.capacity(), cx) => {
+            match self.known_filled() {
+                Err(Refusal::Blocked) if self.half.wait_or_sleep(self.capacity(), cx) => {
                     return Poll::Pending;
                 }
                 Err(Refusal::Blocked) => {}
@@ -463,9 +486,13 @@ impl<T> Receiver<T> {
         self.ready_until(deadline_after(timeout))
     }
 
-    #[cold]
     fn ready_until(&mut self, deadline: Option<Instant>) -> bool {
-        if self.filled() != Err(Refusal::Blocked) || self.half.spin(self.capacity(), deadline) {
+        self.filled() != Err(Refusal::Blocked) || self.wait_until(deadline)
+    }
+
+    /// Whether the pipe is no longer blocked by the deadline.
+    fn wait_until(&mut self, deadline: Option<Instant>) -> bool {
+        if self.half.spin(self.capacity(), deadline) {
             return true;
         }
         let ready = drive(pin!(poll_fn(|cx| self.poll_filled(cx))), deadline).is_some();

@@ -303,8 +303,8 @@ impl Pace {
         false
     }
 
-    pub(crate) fn wait_briefly(&mut self, _capacity: u64, _look: impl FnOnce() -> u64) -> bool {
-        false
+    pub(crate) fn wait_briefly(&mut self, _capacity: u64, mut look: impl FnMut() -> u64) -> bool {
+        look() > 0
     }
 }
 

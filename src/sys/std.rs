@@ -229,6 +229,8 @@ impl Collision {
 pub(crate) struct Pace {
     /// Pauses before the first look.
     pauses: u8,
+    /// The last look of a poll has found much: there may be more already.
+    plenty: bool,
     /// Waits to come that begin with a yield.
     yielding: u8,
     /// Polls to come that do not pause.
@@ -239,7 +241,7 @@ pub(crate) struct Pace {
 
 impl Pace {
     pub(crate) const fn new() -> Self {
-        Self { pauses: 1, yielding: 0, restraint: 0, restrained: 0 }
+        Self { pauses: 1, plenty: true, yielding: 0, restraint: 0, restrained: 0 }
     }
 
     /// Waits a little for a ring of `capacity`; `look` tells how much there is to do now. `false`
@@ -275,17 +277,26 @@ impl Pace {
         false
     }
 
-    /// The same for a `poll`, which must not wait long.
-    pub(crate) fn wait_briefly(&mut self, capacity: u64, look: impl FnOnce() -> u64) -> bool {
+    /// The same for a `poll`, which must not wait long, and looks at least once.
+    pub(crate) fn wait_briefly(&mut self, capacity: u64, mut look: impl FnMut() -> u64) -> bool {
+        if (self.plenty || self.restraint > 0) && self.finds(look(), capacity) {
+            return true;
+        }
         if self.restraint > 0 {
             self.restraint -= 1;
             return false;
         }
         pause(longest(capacity, POLL_PAUSES));
-        let found = look() > 0;
+        let found = self.finds(look(), capacity);
         self.restrained = if found { 0 } else { (2 * self.restrained + 1).min(LONGEST_RESTRAINT) };
         self.restraint = self.restrained;
         found
+    }
+
+    /// Whether a look has found anything.
+    fn finds(&mut self, count: u64, capacity: u64) -> bool {
+        self.plenty = count >= capacity / 8;
+        count > 0
     }
 }
 
