@@ -52,13 +52,10 @@ const LONGEST_PAUSE: u32 = 48;
 /// So many pauses without success, and the other end needs this CPU.
 const PAUSES: u32 = 32;
 
-/// Waits that a [`Pace`] then begins with a yield.
-const WAITS_WITHOUT_PAUSES: u8 = 15;
-
 /// The most pauses in a `poll`.
 const POLL_PAUSES: u32 = 16;
 
-/// The most polls without a pause after one that brought nothing.
+/// The most waits in a row without pauses, because those brought nothing.
 const LONGEST_RESTRAINT: u8 = 63;
 
 /// Steps that a `poll` may wait in [`GapWait::pause_briefly`] before it must return.
@@ -231,25 +228,22 @@ pub(crate) struct Pace {
     pauses: u8,
     /// The last look of a poll has found much: there may be more already.
     plenty: bool,
-    /// Waits to come that begin with a yield.
-    yielding: u8,
-    /// Polls to come that do not pause.
-    restraint: u8,
-    /// As many as that were after the last pause that brought nothing.
-    restrained: u8,
+    /// Whether a thread pauses, or yields at once.
+    thread: Restraint,
+    /// Whether a poll pauses.
+    poll: Restraint,
 }
 
 impl Pace {
     pub(crate) const fn new() -> Self {
-        Self { pauses: 1, plenty: true, yielding: 0, restraint: 0, restrained: 0 }
+        let (thread, poll) = (Restraint::new(), Restraint::new());
+        Self { pauses: 1, plenty: true, thread, poll }
     }
 
     /// Waits a little for a ring of `capacity`; `look` tells how much there is to do now. `false`
     /// once the wait should become a sleep.
     pub(crate) fn wait(&mut self, capacity: u64, mut look: impl FnMut() -> u64) -> bool {
-        if self.yielding > 0 {
-            self.yielding -= 1;
-        } else {
+        if !self.thread.holds() {
             let most = longest(capacity, LONGEST_PAUSE);
             let first = most.min(u32::from(self.pauses));
             let (mut next, mut spent) = (first, 0);
@@ -261,16 +255,15 @@ impl Pace {
                 if found > 0 {
                     let better = if found > 1 { first * 2 } else { first / 2 };
                     self.pauses = better.clamp(1, most) as u8;
+                    self.thread.learn(true);
                     return true;
                 }
             }
+            self.thread.learn(false);
         }
         for _ in 0..YIELD_ROUNDS {
             yield_now();
             if look() > 0 {
-                if self.yielding == 0 {
-                    self.yielding = WAITS_WITHOUT_PAUSES;
-                }
                 return true;
             }
         }
@@ -279,17 +272,16 @@ impl Pace {
 
     /// The same for a `poll`, which must not wait long, and looks at least once.
     pub(crate) fn wait_briefly(&mut self, capacity: u64, mut look: impl FnMut() -> u64) -> bool {
-        if (self.plenty || self.restraint > 0) && self.finds(look(), capacity) {
+        let holds = self.poll.holds();
+        if (self.plenty || holds) && self.finds(look(), capacity) {
             return true;
         }
-        if self.restraint > 0 {
-            self.restraint -= 1;
+        if holds {
             return false;
         }
         pause(longest(capacity, POLL_PAUSES));
         let found = self.finds(look(), capacity);
-        self.restrained = if found { 0 } else { (2 * self.restrained + 1).min(LONGEST_RESTRAINT) };
-        self.restraint = self.restrained;
+        self.poll.learn(found);
         found
     }
 
@@ -297,6 +289,30 @@ impl Pace {
     fn finds(&mut self, count: u64, capacity: u64) -> bool {
         self.plenty = count >= capacity / 8;
         count > 0
+    }
+}
+
+/// Pauses that brought nothing are left out for a while, and for longer if it happens again.
+#[derive(Clone, Copy)]
+struct Restraint {
+    left: u8,
+    last: u8,
+}
+
+impl Restraint {
+    const fn new() -> Self {
+        Self { left: 0, last: 0 }
+    }
+
+    fn holds(&mut self) -> bool {
+        let holds = self.left > 0;
+        self.left -= u8::from(holds);
+        holds
+    }
+
+    fn learn(&mut self, paid: bool) {
+        self.last = if paid { 0 } else { (2 * self.last + 1).min(LONGEST_RESTRAINT) };
+        self.left = self.last;
     }
 }
 
