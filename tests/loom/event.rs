@@ -12,8 +12,9 @@ const SOON: Duration = Duration::from_secs(1);
 
 /// A thread and a task come to wait while the event is set.
 ///
-/// Kills: a waiter that registers at a set flag; a `set` that does not see who registered after its
-/// look; weaker orderings of `set` with and without waiters and of each look at the flag.
+/// Kills: a waiter that registers at a set flag, or is not announced; a `set` that does not see who
+/// registered after its look; weaker orderings of `set` with and without waiters and of each look at
+/// the flag.
 #[test]
 fn set_against_register() {
     explore("event: set against register", || {
@@ -87,10 +88,32 @@ fn set_and_clear_free_everyone() {
     });
 }
 
-/// Two waiters fill the first batch of a `set`. Another thread sees the flag, clears it and waits:
-/// the second batch must leave it alone.
+/// Two waiters fill the first batch of a `set`, and a third one keeps the queue announced. Who looked
+/// before the flag was there, and comes to wait between the batches, finds it.
 ///
-/// Kills: the epoch ignored; the flag set before the epoch.
+/// Kills: a waiter that does not look at the flag behind others. Few executions: two threads, one of
+/// which has two sections to run.
+#[test]
+fn newcomer_between_batches() {
+    explore("event: newcomer between batches", || {
+        let event = Arc::new(Event::new());
+        let mut early = [0; 3].map(|_| Box::pin(event.wait_async()));
+        for wait in &mut early {
+            assert!(poll_once(wait.as_mut()).is_pending());
+        }
+        let other = Arc::clone(&event);
+        let setter = thread::spawn(move || other.set());
+        block_on(event.wait_async());
+        setter.join().unwrap();
+        assert_eq!(event.waiting(), 0);
+    });
+}
+
+/// Two waiters fill the first batch of a `set`. Another thread sees the flag, clears it and waits:
+/// the second batch must leave it alone, and the next `set` free it.
+///
+/// Kills: the epoch ignored; the flag set before the epoch; the queue flag taken back by a `set` that
+/// leaves a late waiter.
 #[test]
 fn late_arrival_stays() {
     explore("event: late arrival stays", || {
@@ -115,6 +138,8 @@ fn late_arrival_stays() {
         }
         assert_eq!(event.waiting(), usize::from(came_late));
         assert!(!came_late || poll_once(late.as_mut()).is_pending());
+        event.set();
+        assert_eq!(event.waiting(), 0);
     });
 }
 
@@ -168,7 +193,8 @@ fn set_on_a_set_event_publishes() {
 
 /// The first waiter is dropped by its task while a `set` frees it; the thread behind is freed.
 ///
-/// Kills: a withdrawal that trusts a look at the state before it has the list lock.
+/// Kills: a withdrawal that trusts a look at the state before it has the list lock; the queue flag
+/// taken back on cancel.
 #[test]
 fn cancel_against_set() {
     explore("event: cancel against set", || {
@@ -188,8 +214,8 @@ fn cancel_against_set() {
 
 /// The second of three tasks' waiters is dropped while a `set` frees them.
 ///
-/// Kills: a withdrawal that trusts a look at the state before it has the list lock. Few executions:
-/// of the two threads one has a single section to run.
+/// Kills: a withdrawal that trusts a look at the state before it has the list lock; the queue flag
+/// taken back on cancel. Few executions: of the two threads one has a single section to run.
 #[test]
 fn cancel_against_set_of_tasks() {
     explore("event: cancel against set of tasks", || {
@@ -211,7 +237,7 @@ fn cancel_against_set_of_tasks() {
 /// A thread gives up while the event is set: the count is right afterwards, and the event works.
 ///
 /// Kills: a waiter that has left and is still counted; a withdrawal that trusts a look at the
-/// state before it has the list lock.
+/// state before it has the list lock; the queue flag taken back by a waiter that leaves another one.
 #[test]
 fn timeout_against_set() {
     explore("event: timeout against set", || {

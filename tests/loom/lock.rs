@@ -19,8 +19,9 @@ fn yield_twice() {
 
 /// A thread and a task take turns.
 ///
-/// Kills: a waiter that is not counted; a waiter that queues at a lock that has become free
-/// between the look and the queue; weaker orderings of taking the lock and of letting go.
+/// Kills: a waiter that is not announced, newcomer or not; a waiter that queues at a lock that has
+/// become free between the look and the queue; weaker orderings of taking the lock and of letting
+/// go.
 #[test]
 fn exclusion() {
     explore("lock: exclusion", || {
@@ -35,7 +36,8 @@ fn exclusion() {
 
 /// Three threads take turns, so that a waiter meets another waiter and the way through the list.
 ///
-/// Kills: weaker ordering of the contended unlock.
+/// Kills: weaker ordering of the contended unlock; the queue flag taken back by a wake-up that leaves
+/// another waiter.
 #[test]
 fn exclusion_of_three() {
     explore("lock: exclusion of three", || {
@@ -55,7 +57,7 @@ fn exclusion_of_three() {
 
 /// Two tasks of two executors take turns; one executor is loom's, which also polls for no reason.
 ///
-/// Kills: a waiter that is not counted.
+/// Kills: a waiter that is not announced, newcomer or not.
 #[test]
 fn exclusion_of_tasks() {
     explore("lock: exclusion of tasks", || {
@@ -74,7 +76,8 @@ fn exclusion_of_tasks() {
 /// A notified waiter finds the lock taken again by who has just released it, and queues again;
 /// the second release wakes it once more.
 ///
-/// Kills: `WOKEN` kept while queueing again: the second release trusts in somebody on his way.
+/// Kills: `WOKEN` kept while queueing again, or set only when the waiter has been notified and has
+/// cleared it: the second release trusts in somebody on his way.
 #[test]
 fn loser_is_woken_again() {
     explore("lock: loser is woken again", || {
@@ -89,10 +92,33 @@ fn loser_is_woken_again() {
     });
 }
 
+/// The same before another waiter, which has announced the queue: the loser still has to clear
+/// `WOKEN`.
+///
+/// Kills: a loser that queues before others without an RMW.
+#[test]
+fn loser_before_others_is_woken_again() {
+    explore("lock: loser before others is woken again", || {
+        let lock = Arc::new(Lock::new(0));
+        let guard = lock.lock();
+        let mut first = Box::pin(lock.lock_owned_async());
+        let mut behind = Box::pin(lock.lock_async());
+        assert!(poll_once(first.as_mut()).is_pending());
+        assert!(poll_once(behind.as_mut()).is_pending());
+        let thread = thread::spawn(move || *block_on(first) += 1);
+        drop(guard);
+        // It does not queue: it would stand behind a waiter that nobody polls.
+        let got = lock.try_lock().map(|mut guard| *guard += 1).is_some();
+        thread.join().unwrap();
+        drop(behind);
+        assert_eq!(*lock.try_lock().unwrap(), 1 + i32::from(got));
+    });
+}
+
 /// The first waiter is notified by one thread while its task drops it; the thread behind it must
 /// be woken in its stead.
 ///
-/// Kills: no baton on cancel; `WOKEN` kept on cancel.
+/// Kills: no baton on cancel; `WOKEN` kept on cancel; the queue flag taken back on cancel.
 #[test]
 fn cancel_passes_on() {
     explore("lock: cancel passes on", || {
@@ -114,7 +140,8 @@ fn cancel_passes_on() {
 /// The same among tasks: the dropped one and the one behind it belong to one task, which drops the
 /// first while the holder lets go, and then waits with the second.
 ///
-/// Kills: no baton on cancel. Few executions: of the two threads one has a single section to run.
+/// Kills: no baton on cancel; the queue flag taken back on cancel. Few executions: of the two threads
+/// one has a single section to run.
 #[test]
 fn cancel_passes_on_within_a_task() {
     explore("lock: cancel passes on within a task", || {
@@ -296,7 +323,8 @@ fn waker_changed_while_handed_over() {
 
 /// A thread gives up while the lock is released to it; the task behind it is served.
 ///
-/// Kills: a waiter that has left and is still counted.
+/// Kills: a waiter that has left and is still counted; the queue flag taken back by a waiter that
+/// leaves another one.
 #[test]
 fn timeout_against_release() {
     explore("lock: timeout against release", || {
