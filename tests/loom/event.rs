@@ -66,7 +66,7 @@ fn set_and_clear_publish() {
 /// Three waiters, more than a batch, are freed by a `set` that is undone by another thread between
 /// the batches.
 ///
-/// Kills: a wake-up of one batch only; a freed waiter that looks at the flag again.
+/// Kills: a wake-up of one batch only; a freed waiter that looks at the flag again, or is still counted.
 #[test]
 fn set_and_clear_free_everyone() {
     explore("event: set and clear free everyone", || {

@@ -37,7 +37,8 @@ fn exclusion() {
 /// Three threads take turns, so that a waiter meets another waiter and the way through the list.
 ///
 /// Kills: weaker ordering of the contended unlock; the queue flag taken back by a wake-up that leaves
-/// another waiter; `WOKEN` set after the notification, when its waiter has cleared it.
+/// another waiter; `WOKEN` set after the notification, when its waiter has cleared it; a
+/// waiter that was woken and is still counted.
 #[test]
 fn exclusion_of_three() {
     explore("lock: exclusion of three", || {

@@ -162,7 +162,8 @@ fn served_in_order() {
 /// One release serves a thread and a task that are both waiting, or on their way; afterwards nobody
 /// queues.
 ///
-/// Kills: a grant that stops after the first, or that still counts those whom it has served.
+/// Kills: a grant that stops after the first, or that still counts those whom it has served, for
+/// itself or in the list.
 #[test]
 fn one_release_serves_two() {
     explore("semaphore: one release serves two", || {
@@ -205,7 +206,8 @@ fn two_releases_serve_two() {
 /// The first waiter wants more than there is, and leaves: the one behind, who needs less, is let
 /// through, also while it is just registering.
 ///
-/// Kills: a cancel that does not look at the next; a queue flag kept over an empty list.
+/// Kills: a cancel that does not look at the next; a queue flag kept over an empty list; a waiter that
+/// has left and is still counted.
 #[test]
 fn cancelled_head_lets_through() {
     explore("semaphore: cancelled head lets through", || {
