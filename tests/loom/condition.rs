@@ -18,8 +18,8 @@ fn shared() -> Shared {
 
 /// A thread looks, and waits; another changes what it looked at, and notifies after the unlock.
 ///
-/// Kills: a wait that releases the lock before it registers; a waiter that is not announced; one that
-/// was notified and is still counted.
+/// Kills: a wait that releases the lock before it registers; a waiter that is not announced; one
+/// that was notified and is still counted.
 #[test]
 fn notify_against_register() {
     explore("condition: notify against register", || {
@@ -37,8 +37,8 @@ fn notify_against_register() {
 
 /// The same with a task that waits and one that notifies under the lock.
 ///
-/// Kills: a wait that releases the lock before it registers; a waiter that is not announced; one that
-/// was notified and is still counted.
+/// Kills: a wait that releases the lock before it registers; a waiter that is not announced; one
+/// that was notified and is still counted.
 #[test]
 fn notify_against_register_of_tasks() {
     explore("condition: notify against register of tasks", || {

@@ -13,8 +13,8 @@ const SOON: Duration = Duration::from_secs(1);
 /// A thread and a task come to wait while the event is set.
 ///
 /// Kills: a waiter that registers at a set flag, or is not announced; a `set` that does not see who
-/// registered after its look; weaker orderings of `set` with and without waiters and of each look at
-/// the flag.
+/// registered after its look; weaker orderings of `set` with and without waiters and of each look
+/// at the flag.
 #[test]
 fn set_against_register() {
     explore("event: set against register", || {
@@ -66,7 +66,8 @@ fn set_and_clear_publish() {
 /// Three waiters, more than a batch, are freed by a `set` that is undone by another thread between
 /// the batches.
 ///
-/// Kills: a wake-up of one batch only; a freed waiter that looks at the flag again, or is still counted.
+/// Kills: a wake-up of one batch only; a freed waiter that looks at the flag again, or is still
+/// counted.
 #[test]
 fn set_and_clear_free_everyone() {
     explore("event: set and clear free everyone", || {
@@ -88,11 +89,11 @@ fn set_and_clear_free_everyone() {
     });
 }
 
-/// Two waiters fill the first batch of a `set`, and a third one keeps the queue announced. Who looked
-/// before the flag was there, and comes to wait between the batches, finds it.
+/// Two waiters fill the first batch of a `set`, and a third one keeps the queue announced. Who
+/// looked before the flag was there, and comes to wait between the batches, finds it.
 ///
-/// Kills: a waiter that does not look at the flag behind others. Few executions: two threads, one of
-/// which has two sections to run.
+/// Kills: a waiter that does not look at the flag behind others. Few executions: two threads, one
+/// of which has two sections to run.
 #[test]
 fn newcomer_between_batches() {
     explore("event: newcomer between batches", || {
@@ -112,8 +113,8 @@ fn newcomer_between_batches() {
 /// Two waiters fill the first batch of a `set`. Another thread sees the flag, clears it and waits:
 /// the second batch must leave it alone, and the next `set` free it.
 ///
-/// Kills: the epoch ignored; the flag set before the epoch; the queue flag taken back by a `set` that
-/// leaves a late waiter.
+/// Kills: the epoch ignored; the flag set before the epoch; the queue flag taken back by a `set`
+/// that leaves a late waiter.
 #[test]
 fn late_arrival_stays() {
     explore("event: late arrival stays", || {
@@ -236,8 +237,8 @@ fn cancel_against_set_of_tasks() {
 
 /// A thread gives up while the event is set: the count is right afterwards, and the event works.
 ///
-/// Kills: a waiter that has left and is still counted; a withdrawal that trusts a look at the
-/// state before it has the list lock; the queue flag taken back by a waiter that leaves another one.
+/// Kills: a waiter that has left and is still counted; a withdrawal that trusts a look at the state
+/// before it has the list lock; the queue flag taken back by a waiter that leaves another one.
 #[test]
 fn timeout_against_set() {
     explore("event: timeout against set", || {

@@ -36,8 +36,8 @@ fn exclusion() {
 
 /// Three threads take turns, so that a waiter meets another waiter and the way through the list.
 ///
-/// Kills: weaker ordering of the contended unlock; the queue flag taken back by a wake-up that leaves
-/// another waiter; `WOKEN` set after the notification, when its waiter has cleared it; a
+/// Kills: weaker ordering of the contended unlock; the queue flag taken back by a wake-up that
+/// leaves another waiter; `WOKEN` set after the notification, when its waiter has cleared it; a
 /// waiter that was woken and is still counted.
 #[test]
 fn exclusion_of_three() {
@@ -118,8 +118,8 @@ fn loser_before_others_is_woken_again() {
 /// The first waiter is notified by one thread while its task drops it; the thread behind it must
 /// be woken in its stead.
 ///
-/// Kills: no baton on cancel; `WOKEN` kept on cancel, or set after the notification, when its waiter
-/// has cleared it; the queue flag taken back on cancel.
+/// Kills: no baton on cancel; `WOKEN` kept on cancel, or set after the notification, when its
+/// waiter has cleared it; the queue flag taken back on cancel.
 #[test]
 fn cancel_passes_on() {
     explore("lock: cancel passes on", || {
@@ -141,8 +141,8 @@ fn cancel_passes_on() {
 /// The same among tasks: the dropped one and the one behind it belong to one task, which drops the
 /// first while the holder lets go, and then waits with the second.
 ///
-/// Kills: no baton on cancel; the queue flag taken back on cancel; `WOKEN` set after the notification.
-/// Few executions: of the two threads one has a single section to run.
+/// Kills: no baton on cancel; the queue flag taken back on cancel; `WOKEN` set after the
+/// notification. Few executions: of the two threads one has a single section to run.
 #[test]
 fn cancel_passes_on_within_a_task() {
     explore("lock: cancel passes on within a task", || {

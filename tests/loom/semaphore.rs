@@ -206,8 +206,8 @@ fn two_releases_serve_two() {
 /// The first waiter wants more than there is, and leaves: the one behind, who needs less, is let
 /// through, also while it is just registering.
 ///
-/// Kills: a cancel that does not look at the next; a queue flag kept over an empty list; a waiter that
-/// has left and is still counted.
+/// Kills: a cancel that does not look at the next; a queue flag kept over an empty list; a waiter
+/// that has left and is still counted.
 #[test]
 fn cancelled_head_lets_through() {
     explore("semaphore: cancelled head lets through", || {
