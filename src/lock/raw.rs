@@ -415,7 +415,7 @@ impl RawLock {
     /// The blocking and the timed face: `false` if the deadline passed first.
     #[cold]
     pub(crate) fn lock_until(&self, deadline: Option<Instant>) -> bool {
-        let mut spin = Spin::new();
+        let mut spin = Spin::on_contended_word();
         loop {
             // It looks before it tries: a failed RMW would take the word from its owner's cache.
             if self.try_take(Comer::New) {

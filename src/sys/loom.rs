@@ -274,6 +274,10 @@ impl Spin {
         Self
     }
 
+    pub(crate) const fn on_contended_word() -> Self {
+        Self
+    }
+
     pub(crate) fn again(&mut self) -> bool {
         false
     }

@@ -36,10 +36,21 @@ const PATIENCE: Duration = Duration::from_micros(500);
 /// While others do so, it looks again after 1 ms, and again.
 const MAX_PATIENCE_DOUBLINGS: u32 = 1;
 
-/// Doubling rounds of pauses (1 + 2 + 4 + …) before the first yield of a [`Spin`].
+/// Doubling rounds of pauses (1 + 2 + 4 + …) before the first yield of a [`Spin`]: two CPUs meet in
+/// them.
 const PAUSE_ROUNDS: u32 = 4;
 
-/// Yields of a [`Spin`] after its pauses.
+/// The same on a word that its owner keeps changing, where a look takes the line from its cache.
+const CONTENDED_PAUSE_ROUNDS: u32 = 2;
+
+/// Rounds of a [`Spin`] after that: yields, for whom this thread waits for may need its CPU, and
+/// pauses in turn.
+const LATE_ROUNDS: u32 = 12;
+
+/// The length of those pauses.
+const LATE_PAUSE: u32 = 16;
+
+/// Yields of a [`Pace`] after its pauses.
 const YIELD_ROUNDS: u32 = 7;
 
 /// Who has lost a race backs off by 2^4 pauses at first, and by 2^6 at most.
@@ -172,28 +183,35 @@ pub(crate) fn yield_now() {
     std::thread::yield_now();
 }
 
-/// A bounded busy wait: doubling pauses, then yields, then no more.
-pub(crate) struct Spin(u32);
+/// A bounded busy wait: doubling pauses, then yields and pauses in turn, then no more.
+pub(crate) struct Spin {
+    round: u32,
+    pause_rounds: u32,
+    late_pause: u32,
+}
 
 impl Spin {
     #[inline]
     pub(crate) const fn new() -> Self {
-        Self(0)
+        Self { round: 0, pause_rounds: PAUSE_ROUNDS, late_pause: LATE_PAUSE }
+    }
+
+    /// On a word that its owner keeps changing.
+    #[inline]
+    pub(crate) const fn on_contended_word() -> Self {
+        Self { round: 0, pause_rounds: CONTENDED_PAUSE_ROUNDS, late_pause: 0 }
     }
 
     /// Waits a little; `false` once the wait should become a sleep.
     #[inline]
     pub(crate) fn again(&mut self) -> bool {
-        if self.0 < PAUSE_ROUNDS {
-            for _ in 0..1_u32 << self.0 {
-                std::hint::spin_loop();
-            }
-        } else if self.0 < PAUSE_ROUNDS + YIELD_ROUNDS {
-            yield_now();
-        } else {
-            return false;
+        match self.round.checked_sub(self.pause_rounds) {
+            None => pause(1 << self.round),
+            Some(late) if late >= LATE_ROUNDS => return false,
+            Some(late) if late % 2 == 0 => yield_now(),
+            Some(_) => pause(self.late_pause),
         }
-        self.0 += 1;
+        self.round += 1;
         true
     }
 }
@@ -210,9 +228,7 @@ impl Collision {
 
     #[cold]
     pub(crate) fn back_off(&mut self) {
-        for _ in 0..1_u32 << self.0 {
-            std::hint::spin_loop();
-        }
+        pause(1 << self.0);
         self.0 = MAX_COLLISION_ROUND.min(self.0 + 1);
     }
 }

@@ -282,6 +282,6 @@ unsafe fn body<R>(node: *const Node, f: impl FnOnce(&mut Body) -> R) -> R {
     cell.with_mut(|body| {
         // SAFETY: a node that is linked has been filled; the caller excludes every other access, and
         // `f` cannot reach the node again.
-        f(unsafe { (*body).assume_init_mut() })
+        f(unsafe { &mut *body.cast::<Body>() })
     })
 }
