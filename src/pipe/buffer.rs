@@ -7,6 +7,7 @@
 #![expect(unsafe_code, reason = "owns the slots")]
 
 use crate::sys::{UnsafeCell, prefetch_to_read, prefetch_to_write};
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::slice;
@@ -111,7 +112,8 @@ impl<T> Slots<T> {
     }
 }
 
-/// Room for bytes. Zeroed once, when it is made.
+/// Room for bytes. Zeroed once, when it is made. It begins a cache line: what copies bytes in blocks
+/// is slower, up to several times, where they lie across lines.
 pub(super) struct Bytes {
     data: NonNull<u8>,
     len: usize,
@@ -126,8 +128,19 @@ unsafe impl Sync for Bytes {}
 impl Bytes {
     #[track_caller]
     pub(super) fn new(capacity: usize) -> Self {
-        let data = Box::leak(vec![0; storage(capacity)].into_boxed_slice());
-        Self { len: data.len(), data: NonNull::from(data).cast(), capacity }
+        let len = storage(capacity);
+        let layout = Self::layout(len);
+        // SAFETY: there is at least one byte.
+        let data = unsafe { alloc_zeroed(layout) };
+        let Some(data) = NonNull::new(data) else { handle_alloc_error(layout) };
+        Self { data, len, capacity }
+    }
+
+    fn layout(len: usize) -> Layout {
+        match Layout::from_size_align(len, CACHE_LINE) {
+            Ok(layout) => layout,
+            Err(_) => unreachable!("no more than half the address space"),
+        }
     }
 
     #[inline]
@@ -173,8 +186,7 @@ impl Bytes {
 
 impl Drop for Bytes {
     fn drop(&mut self) {
-        let data = std::ptr::slice_from_raw_parts_mut(self.data.as_ptr(), self.len);
-        // SAFETY: leaked from a box of this length in `new`, and freed once.
-        drop(unsafe { Box::from_raw(data) });
+        // SAFETY: allocated in `new` with this layout, and freed once.
+        unsafe { dealloc(self.data.as_ptr(), Self::layout(self.len)) };
     }
 }
