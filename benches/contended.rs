@@ -138,7 +138,7 @@ mod scenarios {
         most as f64 / least.max(1) as f64
     }
 
-    /// Every thread repeats the step for as many microseconds, at least 300 ms (a hundred slices of
+    /// Every thread repeats the step for as many microseconds, at least 200 ms (dozens of slices of
     /// the scheduler), and returns its state.
     fn for_a_while<S: Send>(
         count: usize,
@@ -150,7 +150,7 @@ mod scenarios {
         let states = std::sync::Mutex::new(Vec::new());
         threads(count + 1, |index| {
             if index == count {
-                std::thread::sleep(Duration::from_micros(microseconds.max(300_000)));
+                std::thread::sleep(Duration::from_micros(microseconds.max(200_000)));
                 stop.store(true, Ordering::Relaxed);
                 return;
             }

@@ -168,14 +168,14 @@ struct Effort {
     turn: Duration,
 }
 
-const FULL: Effort = Effort { rounds: 9, turn: Duration::from_millis(60) };
+const FULL: Effort = Effort { rounds: 7, turn: Duration::from_millis(40) };
 const QUICK: Effort = Effort { rounds: 3, turn: Duration::from_millis(12) };
 
 /// What takes no time at this count takes none: a size.
 const LONGEST: u64 = 1 << 32;
 
 /// After that a turn counts as hung.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the command line asks for.
 pub(crate) struct Request {

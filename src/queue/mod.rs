@@ -26,6 +26,9 @@ use std::fmt;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
+/// From this capacity on, waiting for a run of items pays.
+const WIDE: usize = 16;
+
 /// A first-in, first-out queue of at most `capacity` items, for threads and tasks on either end.
 ///
 /// Threads use [`push`](BoundedQueue::push) and [`pop`](BoundedQueue::pop), tasks
@@ -201,7 +204,7 @@ impl<T> BoundedQueue<T> {
 
     fn push_until(&self, item: T, deadline: Option<Instant>) -> Result<(), PushTimeoutError<T>> {
         let mut item = item;
-        let mut spin = Spin::new();
+        let mut spin = self.spin();
         let hopeless = deadline.is_some_and(is_past);
         loop {
             match self.try_push(item) {
@@ -313,13 +316,19 @@ impl<T> BoundedQueue<T> {
         })
     }
 
+    /// Who looks again at once follows the other side item by item, from cache to cache; who stays away
+    /// for a moment finds a run of items or of room, if the queue is wide enough for one.
+    fn spin(&self) -> Spin {
+        if self.capacity() >= WIDE { Spin::coarse() } else { Spin::new() }
+    }
+
     /// Repeats `attempt` while it finds the queue empty and spinning may pay; `None`: still empty.
     fn spin_pop<R>(
         &self,
         deadline: Option<Instant>,
         mut attempt: impl FnMut() -> Result<R, TryPopError>,
     ) -> Option<Result<R, PopTimeoutError>> {
-        let mut spin = Spin::new();
+        let mut spin = self.spin();
         let hopeless = deadline.is_some_and(is_past);
         loop {
             match attempt() {

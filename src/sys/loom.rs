@@ -278,6 +278,10 @@ impl Spin {
         Self
     }
 
+    pub(crate) const fn coarse() -> Self {
+        Self
+    }
+
     pub(crate) fn again(&mut self) -> bool {
         false
     }

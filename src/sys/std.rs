@@ -43,6 +43,9 @@ const PAUSE_ROUNDS: u32 = 4;
 /// The same on a word that its owner keeps changing, where a look takes the line from its cache.
 const CONTENDED_PAUSE_ROUNDS: u32 = 2;
 
+/// The one early pause of a coarse [`Spin`].
+const COARSE_PAUSE: u32 = 32;
+
 /// Rounds of a [`Spin`] after that: yields, for whom this thread waits for may need its CPU, and
 /// pauses in turn.
 const LATE_ROUNDS: u32 = 12;
@@ -185,33 +188,46 @@ pub(crate) fn yield_now() {
 
 /// A bounded busy wait: doubling pauses, then yields and pauses in turn, then no more.
 pub(crate) struct Spin {
-    round: u32,
-    pause_rounds: u32,
+    /// Early pauses to come, and how long the next one is.
+    pauses: u32,
+    length: u32,
     late_pause: u32,
+    late_rounds: u32,
 }
 
 impl Spin {
     #[inline]
     pub(crate) const fn new() -> Self {
-        Self { round: 0, pause_rounds: PAUSE_ROUNDS, late_pause: LATE_PAUSE }
+        Self { pauses: PAUSE_ROUNDS, length: 1, late_pause: LATE_PAUSE, late_rounds: 0 }
     }
 
     /// On a word that its owner keeps changing.
     #[inline]
     pub(crate) const fn on_contended_word() -> Self {
-        Self { round: 0, pause_rounds: CONTENDED_PAUSE_ROUNDS, late_pause: 0 }
+        Self { pauses: CONTENDED_PAUSE_ROUNDS, late_pause: 0, ..Self::new() }
+    }
+
+    /// For what comes in numbers: who looks less often finds more.
+    #[inline]
+    pub(crate) const fn coarse() -> Self {
+        Self { pauses: 1, length: COARSE_PAUSE, ..Self::new() }
     }
 
     /// Waits a little; `false` once the wait should become a sleep.
     #[inline]
     pub(crate) fn again(&mut self) -> bool {
-        match self.round.checked_sub(self.pause_rounds) {
-            None => pause(1 << self.round),
-            Some(late) if late >= LATE_ROUNDS => return false,
-            Some(late) if late % 2 == 0 => yield_now(),
-            Some(_) => pause(self.late_pause),
+        if self.pauses > 0 {
+            pause(self.length);
+            self.pauses -= 1;
+            self.length *= 2;
+            return true;
         }
-        self.round += 1;
+        match self.late_rounds {
+            LATE_ROUNDS.. => return false,
+            late if late % 2 == 0 => yield_now(),
+            _ => pause(self.late_pause),
+        }
+        self.late_rounds += 1;
         true
     }
 }
