@@ -215,7 +215,16 @@ mod rows {
             Deed::Register => {
                 Row::new(format!("register, {what}, {count} waiters"), Unit::Nanoseconds)
             }
-            Deed::Serve => Row::new(format!("serve, {what}, {count} waiters"), Unit::Nanoseconds),
+            Deed::Serve => {
+                let row = Row::new(format!("serve, {what}, {count} waiters"), Unit::Nanoseconds);
+                match what {
+                    "event" => row.floor(
+                        "futures-intrusive calls the wakers under its lock, in the walk along the \
+                         list; one that looks at the event then deadlocks",
+                    ),
+                    _ => row,
+                }
+            }
             Deed::Allocate => {
                 Row::new(format!("allocations per waiter, {what}"), Unit::Allocations)
             }

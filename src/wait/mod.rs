@@ -52,9 +52,12 @@
 //!   future may free it after an Acquire load that is not `Queued`.
 //! * **I4** Every decision to sleep is a read-modify-write on the primitive's word, made under the
 //!   list lock. Who changes the word later sees that there is a waiter; who changed it before is
-//!   seen. There is no second word, hence no fence and no `SeqCst`. (The queue has one event that
-//!   another word tells, the return of a reservation; there both sides do an RMW on the same
-//!   word. And an eviction moves two words; there the sleeper looks twice.)
+//!   seen. There is no second word, hence no fence and no `SeqCst`. Who queues behind others leaves
+//!   the read-modify-write out: the flag that it would set is there, and stays as long as the list
+//!   lock is held (I1), so whoever changes the word wakes somebody, and each wake-up is followed by
+//!   the next. (The queue has one event that another word tells, the return of a reservation; there
+//!   both sides do an RMW on the same word. And an eviction moves two words; there the sleeper
+//!   looks twice.)
 //! * **I5** No user code runs under the list lock: not `clone`, `wake` or `drop` of a waker, no
 //!   destructor, no closure. A waker is cloned before the lock and the state looked at again; a
 //!   replaced one is dropped after it.
