@@ -168,7 +168,7 @@ struct Effort {
     turn: Duration,
 }
 
-const FULL: Effort = Effort { rounds: 7, turn: Duration::from_millis(40) };
+const FULL: Effort = Effort { rounds: 7, turn: Duration::from_millis(25) };
 const QUICK: Effort = Effort { rounds: 3, turn: Duration::from_millis(12) };
 
 /// What takes no time at this count takes none: a size.
