@@ -40,6 +40,7 @@ use futures_core::FusedFuture;
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::future::Future;
+use std::ops::Deref;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -97,6 +98,7 @@ impl Event {
         }
     }
 
+    #[inline]
     fn word(&self, order: Ordering) -> Word {
         Word(self.queue.word.load(order))
     }
@@ -231,7 +233,7 @@ impl Event {
     /// Dropping the future withdraws the wait; nothing is lost.
     #[inline]
     pub fn wait_async(&self) -> EventFuture<'_> {
-        EventFuture { event: Some(self), node: Node::new() }
+        EventFuture { wait: Wait { event: Some(self), node: Node::new() } }
     }
 
     /// How many threads and tasks are registered and not yet freed: a snapshot.
@@ -245,8 +247,13 @@ impl Event {
     /// freed.
     #[inline]
     unsafe fn poll(&self, node: Pin<&Node>, cx: &Context<'_>) -> Poll<()> {
-        if node.state() == State::Idle && self.is_set() {
-            return Poll::Ready(());
+        match node.state() {
+            State::Idle if self.is_set() => return Poll::Ready(()),
+            State::Granted => {
+                node.reset();
+                return Poll::Ready(());
+            }
+            _ => {}
         }
         // SAFETY: the caller's promise.
         unsafe { self.poll_slow(node, cx) }
@@ -351,13 +358,23 @@ pin_project! {
     /// The future of [`Event::wait_async`].
     #[must_use = "futures do nothing unless polled"]
     pub struct EventFuture<'a> {
+        #[pin]
+        wait: Wait<&'a Event>,
+    }
+}
+
+pin_project! {
+    /// Generic, so that its code is made where it is used, and a wait that is over at once costs no
+    /// call.
+    struct Wait<E: Deref<Target = Event>> {
         // `None` after completion.
-        event: Option<&'a Event>,
+        event: Option<E>,
         #[pin]
         node: Node,
     }
 
-    impl PinnedDrop for EventFuture<'_> {
+    impl<E: Deref<Target = Event>> PinnedDrop for Wait<E> {
+        #[inline]
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             if let Some(event) = this.event.take() {
@@ -368,13 +385,13 @@ pin_project! {
     }
 }
 
-impl Future for EventFuture<'_> {
+impl<E: Deref<Target = Event>> Future for Wait<E> {
     type Output = ();
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
-        let Some(event) = *this.event else { finished("EventFuture") };
+        let Some(event) = this.event.as_deref() else { finished("EventFuture") };
         // SAFETY: the node is only ever queued on this event; `drop` cancels.
         let poll = unsafe { event.poll(this.node.as_ref(), cx) };
         if poll.is_ready() {
@@ -384,14 +401,23 @@ impl Future for EventFuture<'_> {
     }
 }
 
+impl Future for EventFuture<'_> {
+    type Output = ();
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.project().wait.poll(cx)
+    }
+}
+
 impl FusedFuture for EventFuture<'_> {
     fn is_terminated(&self) -> bool {
-        self.event.is_none()
+        self.wait.event.is_none()
     }
 }
 
 impl fmt::Debug for EventFuture<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventFuture").field("wait", &self.node).finish_non_exhaustive()
+        f.debug_struct("EventFuture").field("wait", &self.wait.node).finish_non_exhaustive()
     }
 }

@@ -23,6 +23,7 @@ pin_project! {
     }
 
     impl<T: ?Sized> PinnedDrop for LockFuture<'_, T> {
+        #[inline]
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             if let Some(lock) = this.lock.take() {
@@ -77,6 +78,7 @@ pin_project! {
     }
 
     impl<T: ?Sized> PinnedDrop for OwnedLockFuture<T> {
+        #[inline]
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             if let Some(lock) = this.lock.take() {

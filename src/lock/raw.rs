@@ -125,6 +125,7 @@ impl RawLock {
         }
     }
 
+    #[inline]
     fn word(&self) -> Word {
         // Relaxed: a look; whatever is decided on it is decided again by an RMW.
         Word(self.queue.word.load(Ordering::Relaxed))

@@ -500,6 +500,7 @@ pin_project! {
     }
 
     impl<T: ?Sized> PinnedDrop for ReentrantLockFuture<'_, T> {
+        #[inline]
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             if let Some(lock) = this.lock.take() {

@@ -9,6 +9,7 @@ use futures_core::FusedFuture;
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::future::Future;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -16,57 +17,8 @@ pin_project! {
     /// The future of [`Semaphore::acquire_async`] and [`Semaphore::acquire_many_async`].
     #[must_use = "futures do nothing unless polled"]
     pub struct AcquireFuture<'a> {
-        // `None` after completion.
-        semaphore: Option<&'a Semaphore>,
-        count: usize,
         #[pin]
-        node: Node,
-    }
-
-    impl PinnedDrop for AcquireFuture<'_> {
-        fn drop(this: Pin<&mut Self>) {
-            let this = this.project();
-            if let Some(semaphore) = this.semaphore.take() {
-                // SAFETY: the node is only ever queued on this semaphore.
-                unsafe { semaphore.raw.cancel(this.node.as_ref(), *this.count) };
-            }
-        }
-    }
-}
-
-impl<'a> AcquireFuture<'a> {
-    #[inline]
-    pub(super) fn new(semaphore: &'a Semaphore, count: usize) -> Self {
-        Self { semaphore: Some(semaphore), count, node: Node::new() }
-    }
-}
-
-impl<'a> Future for AcquireFuture<'a> {
-    type Output = Permit<'a>;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let Some(semaphore) = *this.semaphore else { finished("AcquireFuture") };
-        // SAFETY: the node is only ever queued on this semaphore; `drop` cancels.
-        ready!(unsafe { semaphore.raw.poll(this.node.as_ref(), *this.count, cx) });
-        *this.semaphore = None;
-        Poll::Ready(Permit::new(semaphore, *this.count))
-    }
-}
-
-impl FusedFuture for AcquireFuture<'_> {
-    fn is_terminated(&self) -> bool {
-        self.semaphore.is_none()
-    }
-}
-
-impl fmt::Debug for AcquireFuture<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AcquireFuture")
-            .field("count", &self.count)
-            .field("wait", &self.node)
-            .finish_non_exhaustive()
+        wait: Wait<&'a Semaphore>,
     }
 }
 
@@ -75,14 +27,24 @@ pin_project! {
     /// [`Semaphore::acquire_many_owned_async`].
     #[must_use = "futures do nothing unless polled"]
     pub struct OwnedAcquireFuture {
+        #[pin]
+        wait: Wait<Arc<Semaphore>>,
+    }
+}
+
+pin_project! {
+    /// Generic for the two, and so that its code is made where it is used: a wait that is over at
+    /// once costs no call.
+    struct Wait<S: Deref<Target = Semaphore>> {
         // `None` after completion.
-        semaphore: Option<Arc<Semaphore>>,
+        semaphore: Option<S>,
         count: usize,
         #[pin]
         node: Node,
     }
 
-    impl PinnedDrop for OwnedAcquireFuture {
+    impl<S: Deref<Target = Semaphore>> PinnedDrop for Wait<S> {
+        #[inline]
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             if let Some(semaphore) = this.semaphore.take() {
@@ -93,10 +55,64 @@ pin_project! {
     }
 }
 
+impl<S: Deref<Target = Semaphore>> Wait<S> {
+    #[inline]
+    fn new(semaphore: S, count: usize) -> Self {
+        Self { semaphore: Some(semaphore), count, node: Node::new() }
+    }
+
+    /// Whose permits it has acquired, and how many.
+    #[inline]
+    fn poll(self: Pin<&mut Self>, what: &str, cx: &Context<'_>) -> Poll<(S, usize)> {
+        let this = self.project();
+        let Some(semaphore) = this.semaphore.as_deref() else { finished(what) };
+        // SAFETY: the node is only ever queued on this semaphore; `drop` cancels.
+        ready!(unsafe { semaphore.raw.poll(this.node.as_ref(), *this.count, cx) });
+        let Some(semaphore) = this.semaphore.take() else { finished(what) };
+        Poll::Ready((semaphore, *this.count))
+    }
+
+    fn describe(&self, what: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(what)
+            .field("count", &self.count)
+            .field("wait", &self.node)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> AcquireFuture<'a> {
+    #[inline]
+    pub(super) fn new(semaphore: &'a Semaphore, count: usize) -> Self {
+        Self { wait: Wait::new(semaphore, count) }
+    }
+}
+
+impl<'a> Future for AcquireFuture<'a> {
+    type Output = Permit<'a>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let (semaphore, count) = ready!(self.project().wait.poll("AcquireFuture", cx));
+        Poll::Ready(Permit::new(semaphore, count))
+    }
+}
+
+impl FusedFuture for AcquireFuture<'_> {
+    fn is_terminated(&self) -> bool {
+        self.wait.semaphore.is_none()
+    }
+}
+
+impl fmt::Debug for AcquireFuture<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.wait.describe("AcquireFuture", f)
+    }
+}
+
 impl OwnedAcquireFuture {
     #[inline]
     pub(super) fn new(semaphore: Arc<Semaphore>, count: usize) -> Self {
-        Self { semaphore: Some(semaphore), count, node: Node::new() }
+        Self { wait: Wait::new(semaphore, count) }
     }
 }
 
@@ -105,26 +121,19 @@ impl Future for OwnedAcquireFuture {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let Some(semaphore) = this.semaphore.as_ref() else { finished("OwnedAcquireFuture") };
-        // SAFETY: the node is only ever queued on this semaphore; `drop` cancels.
-        ready!(unsafe { semaphore.raw.poll(this.node.as_ref(), *this.count, cx) });
-        let Some(semaphore) = this.semaphore.take() else { finished("OwnedAcquireFuture") };
-        Poll::Ready(OwnedPermit::new(semaphore, *this.count))
+        let (semaphore, count) = ready!(self.project().wait.poll("OwnedAcquireFuture", cx));
+        Poll::Ready(OwnedPermit::new(semaphore, count))
     }
 }
 
 impl FusedFuture for OwnedAcquireFuture {
     fn is_terminated(&self) -> bool {
-        self.semaphore.is_none()
+        self.wait.semaphore.is_none()
     }
 }
 
 impl fmt::Debug for OwnedAcquireFuture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OwnedAcquireFuture")
-            .field("count", &self.count)
-            .field("wait", &self.node)
-            .finish_non_exhaustive()
+        self.wait.describe("OwnedAcquireFuture", f)
     }
 }

@@ -60,6 +60,7 @@ pub struct Semaphore {
 }
 
 /// The one place that refuses what could never be granted, whatever `resize` does.
+#[inline]
 #[track_caller]
 fn check_count(n: usize) {
     assert!(

@@ -13,8 +13,14 @@
 //! | permits | free permits; negative: the debt that a shrinking `resize` left | `acquire` takes by CAS, `give_back` adds by one RMW, `grant` takes for the first waiter |
 //! | `QUEUED` | the list is not empty | under the list lock only (I1) |
 //!
-//! Under the list lock: `total` (available + outstanding) and the `bound`. Acquiring and returning
-//! leave `total` alone, so only `release`, `forget` and `resize` pay for it.
+//! How many there are in total, available and outstanding together, is what was `issued` (under the
+//! list lock, where the `bound` is too) less what was `forgotten` (a word of its own, which only
+//! grows: who forgets a permit takes no lock). Acquiring and returning change neither.
+//!
+//! A debt is paid by returns. Where those who could return have forgotten their permits instead, it
+//! is forgiven: by who forgot, if the word shows a debt, or by who made it, if `forgotten` has
+//! changed. Each does a read-modify-write on `forgotten` between its own change and its look, so the
+//! second of the two sees the first.
 //!
 //! # Who is served
 //!
@@ -37,9 +43,9 @@
 use crate::error::ReleaseError;
 use crate::sys::atomic::{AtomicIsize, Ordering};
 use crate::sys::{Spin, const_fn};
-use crate::wait::{Finally, Locked, Node, Place, State, WaitQueue, discard};
+use crate::wait::{Finally, Locked, Node, Place, State, WaitQueue, WakeBatch, discard, wake};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 const QUEUED: isize = 1;
 const PERMIT: isize = 2;
@@ -67,29 +73,43 @@ const fn delta(n: usize) -> isize {
 
 /// What the list lock guards.
 pub(super) struct Books {
-    /// Available (or owed) and outstanding permits together.
-    total: isize,
+    /// Permits that ever were in circulation, debts that were forgiven among them.
+    issued: isize,
     bound: Option<usize>,
 }
 
-pub(super) struct RawSemaphore {
-    queue: WaitQueue<AtomicIsize, Books>,
+pub(super) struct Words {
+    permits: AtomicIsize,
+    /// Of those that were issued.
+    forgotten: AtomicIsize,
 }
 
-type List<'a> = Locked<'a, AtomicIsize, Books>;
+pub(super) struct RawSemaphore {
+    queue: WaitQueue<Words, Books>,
+}
+
+type List<'a> = Locked<'a, Words, Books>;
 
 impl RawSemaphore {
     const_fn! {
         pub(super) const fn new(permits: usize, bound: Option<usize>) -> Self {
             assert!(permits <= MAX_PERMITS, "bifrons: more than Semaphore::MAX_PERMITS permits");
-            let books = Books { total: permits as isize, bound };
-            Self { queue: WaitQueue::new(AtomicIsize::new(delta(permits)), books) }
+            let books = Books { issued: permits as isize, bound };
+            let permits = AtomicIsize::new(delta(permits));
+            let words = Words { permits, forgotten: AtomicIsize::new(0) };
+            Self { queue: WaitQueue::new(words, books) }
         }
     }
 
+    #[inline]
+    fn permits(&self) -> &AtomicIsize {
+        &self.queue.word.permits
+    }
+
+    #[inline]
     fn word(&self) -> Word {
         // Relaxed: a look; whatever is decided on it is decided again by an RMW.
-        Word(self.queue.word.load(Ordering::Relaxed))
+        Word(self.permits().load(Ordering::Relaxed))
     }
 
     pub(super) fn available(&self) -> usize {
@@ -110,7 +130,7 @@ impl RawSemaphore {
         // Nothing is always there, behind any queue and any debt.
         while n == 0 || (!word.is_queued() && word.permits() >= n as isize) {
             // Acquire: pairs with the Release in `give_back`. Relaxed on failure: nothing was taken.
-            match self.queue.word.compare_exchange_weak(
+            match self.permits().compare_exchange_weak(
                 word.0,
                 word.0 - delta(n),
                 Ordering::Acquire,
@@ -147,8 +167,13 @@ impl RawSemaphore {
     /// before it is freed.
     #[inline]
     pub(super) unsafe fn poll(&self, node: Pin<&Node>, n: usize, cx: &Context<'_>) -> Poll<()> {
-        if node.state() == State::Idle && self.try_acquire(n) {
-            return Poll::Ready(());
+        match node.state() {
+            State::Idle if self.try_acquire(n) => return Poll::Ready(()),
+            State::Granted => {
+                node.reset();
+                return Poll::Ready(());
+            }
+            _ => {}
         }
         // SAFETY: the caller's promise.
         unsafe { self.poll_slow(node, n, cx) }
@@ -200,7 +225,7 @@ impl RawSemaphore {
             let free = word.permits() >= n as isize;
             let next = if free { word.0 - delta(n) } else { word.0 | QUEUED };
             // Acquire: as in `try_acquire`.
-            match self.queue.word.compare_exchange_weak(
+            match self.permits().compare_exchange_weak(
                 word.0,
                 next,
                 Ordering::Acquire,
@@ -223,11 +248,12 @@ impl RawSemaphore {
         // SAFETY: the caller's promise.
         let (state, _stale) = unsafe {
             self.queue.withdraw(node, |list| {
-                match list.front_arg() {
-                    // It may have been the first, and the next one may need less.
-                    Some(n) => next_fits = self.word().permits() >= n as isize,
+                if list.is_empty() {
                     // Relaxed: the flag alone; the list lock orders those who change it.
-                    None => drop(self.queue.word.fetch_and(!QUEUED, Ordering::Relaxed)),
+                    self.permits().fetch_and(!QUEUED, Ordering::Relaxed);
+                } else {
+                    // It may have been the first, and the next one may need less.
+                    next_fits = self.is_enough_for_first(list);
                 }
             })
         };
@@ -242,7 +268,7 @@ impl RawSemaphore {
     #[inline]
     pub(super) fn give_back(&self, n: usize) {
         // Release: pairs with the Acquire in `try_acquire` and `grant`.
-        let word = Word(self.queue.word.fetch_add(delta(n), Ordering::Release));
+        let word = Word(self.permits().fetch_add(delta(n), Ordering::Release));
         if word.is_queued() {
             self.grant();
         }
@@ -251,51 +277,105 @@ impl RawSemaphore {
     /// Gives permits to waiters from the front, as long as they suffice for the first.
     #[cold]
     fn grant(&self) {
-        self.queue.wake_all(|list, batch| {
-            let mut waiting = list.len();
-            list.drain(State::Granted, batch, |n| {
-                let mut word = self.word();
-                while word.permits() >= n as isize {
-                    let clear = if waiting == 1 { QUEUED } else { 0 };
-                    // Acquire: pairs with the Release in `give_back`, on behalf of the waiter.
-                    match self.queue.word.compare_exchange_weak(
-                        word.0,
-                        (word.0 - delta(n)) & !clear,
-                        Ordering::Acquire,
-                        Ordering::Relaxed,
-                    ) {
-                        Ok(_) => {
-                            waiting -= 1;
-                            return true;
-                        }
-                        Err(seen) => word = Word(seen),
-                    }
-                }
-                false
-            });
+        self.serve(self.queue.lock(), 0);
+    }
+
+    /// Adds `n` permits, and [grants](Self::grant).
+    #[inline]
+    fn serve(&self, mut list: List<'_>, n: usize) {
+        let waker = self.grant_first(&mut list, n);
+        let more = waker.is_some() && self.is_enough_for_first(&mut list);
+        drop(list);
+        if more {
+            self.grant_others(waker);
+        } else {
+            wake(waker);
+        }
+    }
+
+    /// Who is left to be woken after `first`, and whoever else has enough permits.
+    #[cold]
+    fn grant_others(&self, first: Option<Waker>) {
+        let mut batch = WakeBatch::new();
+        batch.push(first);
+        self.queue.wake_batch(&mut batch, |list, batch| {
+            while !batch.is_full()
+                && let waker @ Some(_) = self.grant_first(list, 0)
+            {
+                batch.push(waker);
+            }
         });
+        batch.finish();
+    }
+
+    /// Under the list lock: adds `n` permits, and takes what the first waiter wants if that is there,
+    /// in one RMW.
+    #[inline]
+    fn grant_first(&self, list: &mut List<'_>, n: usize) -> Option<Waker> {
+        let first = list.front_arg();
+        let clear = if list.len() == 1 { QUEUED } else { 0 };
+        let mut word = self.word();
+        loop {
+            let more = word.0 + delta(n);
+            let granted = first.filter(|&wanted| Word(more).permits() >= wanted as isize);
+            let next = match granted {
+                Some(wanted) => (more - delta(wanted)) & !clear,
+                None if n == 0 => return None,
+                None => more,
+            };
+            // Release: as in `give_back`. Acquire: pairs with it, on behalf of the waiter.
+            match self.permits().compare_exchange_weak(
+                word.0,
+                next,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return granted.and_then(|_| list.pop(State::Granted)),
+                Err(seen) => word = Word(seen),
+            }
+        }
+    }
+
+    /// Under the list lock: whether there are permits enough for the first waiter, if there is one.
+    fn is_enough_for_first(&self, list: &mut List<'_>) -> bool {
+        list.front_arg().is_some_and(|wanted| self.word().permits() >= wanted as isize)
     }
 
     pub(super) fn try_release(&self, n: usize) -> Result<(), ReleaseError> {
         let mut list = self.queue.lock();
         let limit = list.bound.unwrap_or(MAX_PERMITS);
-        if n > MAX_PERMITS || list.total + n as isize > limit as isize {
+        if n > MAX_PERMITS || self.total(&list) + n as isize > limit as isize {
             return Err(ReleaseError);
         }
-        list.total += n as isize;
-        drop(list);
-        self.give_back(n);
+        list.issued += n as isize;
+        self.serve(list, n);
         Ok(())
     }
 
-    /// `n` outstanding permits will never come back. A debt that nobody is left to pay is forgiven.
+    /// Available (or owed) and outstanding permits together.
+    fn total(&self, list: &List<'_>) -> isize {
+        // Relaxed: the count alone.
+        list.issued - self.queue.word.forgotten.load(Ordering::Relaxed)
+    }
+
+    /// `n` outstanding permits will never come back.
+    #[inline]
     pub(super) fn forget(&self, n: usize) {
-        let mut list = self.queue.lock();
-        list.total -= n as isize;
-        if list.total < 0 {
+        // AcqRel: pairs with the RMW in `resize`.
+        self.queue.word.forgotten.fetch_add(n as isize, Ordering::AcqRel);
+        if self.word().permits() < 0 {
+            self.forgive(&mut self.queue.lock());
+        }
+    }
+
+    /// Under the list lock: a debt that nobody is left to pay is no more.
+    #[cold]
+    fn forgive(&self, list: &mut List<'_>) {
+        let total = self.total(list);
+        if total < 0 {
             // Relaxed: it only lowers the debt, nobody can acquire what this adds.
-            self.queue.word.fetch_sub(list.total * PERMIT, Ordering::Relaxed);
-            list.total = 0;
+            self.permits().fetch_sub(total * PERMIT, Ordering::Relaxed);
+            list.issued -= total;
         }
     }
 
@@ -306,14 +386,14 @@ impl RawSemaphore {
         loop {
             let taken = usize::try_from(word.permits()).unwrap_or(0).min(n);
             // Acquire: these permits are acquired, as in `try_acquire`.
-            match self.queue.word.compare_exchange_weak(
+            match self.permits().compare_exchange_weak(
                 word.0,
                 word.0 - delta(taken),
                 Ordering::Acquire,
                 Ordering::Relaxed,
             ) {
                 Ok(_) => {
-                    list.total -= taken as isize;
+                    list.issued -= taken as isize;
                     return taken;
                 }
                 Err(seen) => word = Word(seen),
@@ -323,14 +403,20 @@ impl RawSemaphore {
 
     pub(super) fn resize(&self, total: usize) {
         let mut list = self.queue.lock();
-        let change = total as isize - list.total;
-        list.total = total as isize;
+        let change = total as isize - self.total(&list);
+        list.issued += change;
         if let Some(bound) = &mut list.bound {
             *bound = total;
         }
         // Release where it grows, as in `give_back`. Below zero it is a debt. Under the list lock:
         // `forget_available` must not take what this has written off.
-        let word = Word(self.queue.word.fetch_add(change * PERMIT, Ordering::Release));
+        let word = Word(self.permits().fetch_add(change * PERMIT, Ordering::Release));
+        if change < 0 {
+            // AcqRel: of this and the RMW in `forget` one comes first. If this one, the other sees
+            // the debt; if the other, `forgive` sees what was forgotten.
+            self.queue.word.forgotten.fetch_add(0, Ordering::AcqRel);
+            self.forgive(&mut list);
+        }
         drop(list);
         if word.is_queued() {
             self.grant();

@@ -41,6 +41,12 @@ impl WakeBatch {
         count
     }
 
+    /// Adds one waker. There is room.
+    pub(crate) fn push(&mut self, waker: Option<Waker>) {
+        self.wakers[self.len].write(waker);
+        self.len += 1;
+    }
+
     pub(super) fn wake(&mut self) {
         while self.called < self.len {
             let calls = catch_unwind(AssertUnwindSafe(|| {

@@ -90,6 +90,7 @@ impl Node {
     }
 
     /// Release: hands the node back to its future, which may free it at once (I3).
+    #[inline]
     fn set_state(&self, state: State) {
         self.state.store(state as u8, Ordering::Release);
     }
