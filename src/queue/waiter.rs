@@ -58,7 +58,7 @@ impl<T> BoundedQueue<T> {
     #[cold]
     pub(super) fn wake_up_to(&self, count: usize, side: Blocked, batch: &mut WakeBatch) {
         let mut left = None;
-        self.list(side).wake_batch(batch, |list, batch| {
+        self.list(side).fill_batch(batch, |list, batch| {
             let left = left.get_or_insert(count.min(**list));
             let woken = list.drain(State::Notified, batch, |_| {
                 let wanted = *left > 0;
@@ -73,7 +73,7 @@ impl<T> BoundedQueue<T> {
     pub(super) fn wake_everyone(&self) {
         let mut batch = WakeBatch::new();
         for side in [Blocked::Senders, Blocked::Receivers] {
-            self.list(side).wake_batch(&mut batch, |list, batch| {
+            self.list(side).fill_batch(&mut batch, |list, batch| {
                 let woken = list.drain(State::Notified, batch, |_| true);
                 self.note_departures(side, list, woken);
             });

@@ -298,7 +298,7 @@ impl RawSemaphore {
     fn grant_others(&self, first: Option<Waker>) {
         let mut batch = WakeBatch::new();
         batch.push(first);
-        self.queue.wake_batch(&mut batch, |list, batch| {
+        self.queue.fill_batch(&mut batch, |list, batch| {
             while !batch.is_full()
                 && let waker @ Some(_) = self.grant_first(list, 0)
             {

@@ -66,8 +66,17 @@ impl WakeBatch {
         (self.called, self.len) = (0, 0);
     }
 
-    /// Lets the first panic of a waker go on, unless the thread is unwinding already.
+    /// Calls who is left. Lets the first panic of a waker go on, unless the thread is unwinding
+    /// already.
     pub(crate) fn finish(&mut self) {
+        if self.panic.is_none() && self.called + 1 == self.len {
+            // SAFETY: filled, and not called yet.
+            let last = unsafe { self.wakers[self.called].assume_init_read() };
+            (self.called, self.len) = (0, 0);
+            // Nobody is left behind if it panics.
+            return wake(last);
+        }
+        self.wake();
         if let Some(payload) = self.panic.take() {
             if panicking() {
                 forget_payload(payload);

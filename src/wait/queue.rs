@@ -150,12 +150,13 @@ impl<W, S> WaitQueue<W, S> {
     /// the others; the first panic goes on when all have been called.
     pub(crate) fn wake_all(&self, section: impl FnMut(&mut Locked<'_, W, S>, &mut WakeBatch)) {
         let mut batch = WakeBatch::new();
-        self.wake_batch(&mut batch, section);
+        self.fill_batch(&mut batch, section);
         batch.finish();
     }
 
-    /// [`WaitQueue::wake_all`], leaving the panic to the caller's [`WakeBatch::finish`].
-    pub(crate) fn wake_batch(
+    /// [`WaitQueue::wake_all`], leaving the last batch, and the panic, to the caller's
+    /// [`WakeBatch::finish`].
+    pub(crate) fn fill_batch(
         &self,
         batch: &mut WakeBatch,
         mut section: impl FnMut(&mut Locked<'_, W, S>, &mut WakeBatch),
@@ -164,11 +165,10 @@ impl<W, S> WaitQueue<W, S> {
             let mut list = self.lock();
             section(&mut list, batch);
             drop(list);
-            let more = batch.is_full();
-            batch.wake();
-            if !more {
+            if !batch.is_full() {
                 return;
             }
+            batch.wake();
         }
     }
 }
