@@ -36,8 +36,9 @@ pub(crate) fn leads(path: &Path, rows: &[Row]) -> Outcome {
         .filter(|row| row.is_speed())
         .filter_map(|row| {
             let floor = if row.floor.is_some() { " (floor)" } else { "" };
-            let peer = row.best_peer().map_or("", |peer| peer.project());
-            Some(Bar { name: row.label(), value: row.lead?, note: format!("{peer}{floor}") })
+            let peer = row.best_peer()?;
+            let note = format!("{}{floor}", peer.project());
+            Some(Bar { name: row.label(), value: peer.lead?, note })
         })
         .collect();
     bar_chart(path, "Our lead over the best peer of each row (1: level)", 400, &bars)

@@ -1,6 +1,6 @@
 //! `RESULTS.md`.
 
-use crate::figures::{Peer, Row};
+use crate::figures::{Contender, Peer, Row};
 use crate::machine;
 use std::fmt::{self, Write};
 
@@ -41,19 +41,32 @@ fn summary(text: &mut String, rows: &[Row], peers: &[Peer]) -> fmt::Result {
     for Peer { name, rows, lead, least: (least, row) } in peers {
         writeln!(text, "| {name} | {rows} | {} | {row} | {} |", ratio(*lead), ratio(*least))?;
     }
-    let mut behind: Vec<(f64, &Row)> = rows
+    let mut ranked: Vec<(&Contender, f64, &Row)> = rows
         .iter()
         .filter(|row| row.is_speed())
-        .filter_map(|row| Some((row.lead.filter(|&lead| lead < 1.0)?, row)))
+        .filter_map(|row| row.best_peer().and_then(|peer| Some((peer, peer.lead?, row))))
         .collect();
-    behind.sort_by(|one, other| f64::total_cmp(&one.0, &other.0));
-    let speed = rows.iter().filter(|row| row.is_speed() && row.lead.is_some()).count();
-    writeln!(text, "\n### Under 1.0: {} of {speed} rows\n", behind.len())?;
-    text.push_str("| row | best peer | ratio | floor |\n|---|---|--:|---|\n");
-    for (lead, row) in behind {
-        let peer = row.best_peer().map_or("", |peer| &peer.name);
+    ranked.sort_by(|one, other| f64::total_cmp(&one.1, &other.1));
+    let count = |limit: f64, floor: bool| {
+        let below = ranked.iter().filter(|(_, lead, _)| *lead < limit);
+        below.filter(|(.., row)| row.floor.is_some() == floor).count()
+    };
+    let (behind, far, floors) = (count(1.0, false), count(0.9, false), count(1.0, true));
+    let all = ranked.len();
+    writeln!(
+        text,
+        "\n### Under 1.0\n\n\
+         Of {all} rows {behind}, {far} of them under 0.9, and {floors} with a floor. The best peer \
+         of a row\nis the one that we lead least, by the median over the rounds; the best of each \
+         round is whoever\nwas luckiest in it.\n"
+    )?;
+    text.push_str("| row | best peer | ratio | to the best of each round | floor |\n");
+    text.push_str("|---|---|--:|--:|---|\n");
+    for (peer, lead, row) in ranked.into_iter().take_while(|(_, lead, _)| *lead < 1.0) {
+        let luckiest = row.lead.map_or(String::new(), ratio);
         let floor = row.floor.as_deref().unwrap_or_default();
-        writeln!(text, "| {} | {peer} | {} | {floor} |", row.label(), ratio(lead))?;
+        let (row, lead) = (row.label(), ratio(lead));
+        writeln!(text, "| {row} | {} | {lead} | {luckiest} | {floor} |", peer.name)?;
     }
     Ok(())
 }
