@@ -123,11 +123,11 @@ fn cancel_returns_within_a_task() {
 #[test]
 fn nobody_overtakes() {
     explore("semaphore: nobody overtakes", || {
-        let semaphore = Arc::new(Semaphore::new(0));
+        let semaphore = Arc::new(Semaphore::new(1));
+        let permit = semaphore.acquire_owned();
         let mut first = Box::pin(semaphore.acquire_async());
         assert!(poll_once(first.as_mut()).is_pending());
-        let other = Arc::clone(&semaphore);
-        let giver = thread::spawn(move || other.release(1));
+        let giver = thread::spawn(move || drop(permit));
         let other = Arc::clone(&semaphore);
         let newcomer = thread::spawn(move || other.try_acquire().is_some());
         assert!(!newcomer.join().unwrap());
@@ -142,15 +142,15 @@ fn nobody_overtakes() {
 /// comes: who registered first is served first.
 ///
 /// Kills: a newcomer that takes under the list lock without looking at the list; a list that is
-/// served from its end. Few executions: one release meets one registration.
+/// served from its end. Few executions: one return meets one registration.
 #[test]
 fn served_in_order() {
     explore("semaphore: served in order", || {
-        let semaphore = Arc::new(Semaphore::new(0));
+        let semaphore = Arc::new(Semaphore::new(1));
+        let permit = semaphore.acquire_owned();
         let mut first = Box::pin(semaphore.acquire_async());
         assert!(poll_once(first.as_mut()).is_pending());
-        let other = Arc::clone(&semaphore);
-        let giver = thread::spawn(move || other.release(1));
+        let giver = thread::spawn(move || drop(permit));
         let mut second = Box::pin(semaphore.acquire_async());
         assert!(poll_once(second.as_mut()).is_pending());
         giver.join().unwrap();
@@ -181,20 +181,20 @@ fn one_release_serves_two() {
     });
 }
 
-/// Two releases serve a task and a thread that wait: the second one finds the queue flag that the
-/// first has left.
+/// A release and the return of a permit serve a task and a thread that wait: the return finds the
+/// queue flag that the release has left.
 ///
 /// Kills: a queue flag that is cleared with a waiter left.
 #[test]
-fn two_releases_serve_two() {
-    explore("semaphore: two releases serve two", || {
-        let semaphore = Arc::new(Semaphore::new(0));
+fn release_and_return_serve_two() {
+    explore("semaphore: release and return serve two", || {
+        let semaphore = Arc::new(Semaphore::new(1));
+        let permit = semaphore.acquire_owned();
         let mut task = Box::pin(semaphore.acquire_async());
         assert!(poll_once(task.as_mut()).is_pending());
         let other = Arc::clone(&semaphore);
         let waiter = thread::spawn(move || other.acquire().forget());
-        let other = Arc::clone(&semaphore);
-        let giver = thread::spawn(move || other.release(1));
+        let giver = thread::spawn(move || drop(permit));
         semaphore.release(1);
         block_on(task.as_mut()).forget();
         waiter.join().unwrap();
@@ -391,7 +391,8 @@ fn resize_against_forget() {
 /// The last permit that is out is forgotten while a resize makes it a debt: nobody is left to pay,
 /// and the next release is available.
 ///
-/// Kills: a debt that outlives the permits. Few executions: two sections of the list lock meet.
+/// Kills: a debt that outlives the permits; one that neither of the two sees. Few executions: two
+/// operations on two words meet.
 #[test]
 fn permit_forgotten_against_shrink() {
     explore("semaphore: permit forgotten against shrink", || {
