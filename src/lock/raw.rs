@@ -407,7 +407,7 @@ impl RawLock {
     /// The blocking face.
     #[inline]
     pub(crate) fn lock(&self) {
-        if !self.try_lock() {
+        if !self.try_take_idle() {
             let locked = self.lock_until(None);
             debug_assert!(locked, "there is no deadline");
         }

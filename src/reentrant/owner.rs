@@ -22,13 +22,17 @@ const_thread_local! {
 /// The id of this thread as an owner.
 #[inline]
 pub(super) fn thread_id() -> u64 {
-    THREAD.with(|id| match id.get() {
-        0 => {
-            id.set(next_id());
-            id.get()
-        }
+    match THREAD.with(Cell::get) {
+        0 => new_thread_id(),
         known => known,
-    })
+    }
+}
+
+#[cold]
+fn new_thread_id() -> u64 {
+    let id = next_id();
+    THREAD.with(|known| known.set(id));
+    id
 }
 
 /// An identity under which a [`ReentrantLock`](crate::ReentrantLock) can be held: a task's, or
