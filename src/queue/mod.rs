@@ -107,8 +107,8 @@ impl<T> BoundedQueue<T> {
     pub fn new(capacity: usize) -> Self {
         Self {
             ring: Ring::new(capacity),
-            senders: WaitList::new((), 0),
-            receivers: WaitList::new((), 0),
+            senders: WaitList::new((), ()),
+            receivers: WaitList::new((), ()),
         }
     }
 
@@ -596,8 +596,8 @@ impl<T> BoundedQueue<T> {
 
     /// How many threads and tasks are registered, on either side, and not yet woken: a snapshot.
     pub fn waiting(&self) -> usize {
-        let senders = *self.senders.lock();
-        senders + *self.receivers.lock()
+        let senders = self.senders.lock().len();
+        senders + self.receivers.lock().len()
     }
 }
 
@@ -618,8 +618,8 @@ impl<T> fmt::Debug for BoundedQueue<T> {
             .field("reserved", &reserved)
             .field("capacity", &self.capacity())
             .field("closed", &closed)
-            .field("waiting_senders", &*self.senders.lock())
-            .field("waiting_receivers", &*self.receivers.lock())
+            .field("waiting_senders", &self.senders.lock().len())
+            .field("waiting_receivers", &self.receivers.lock().len())
             .finish()
     }
 }

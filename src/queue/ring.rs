@@ -531,30 +531,31 @@ impl<T> Ring<T> {
         gap.pause_briefly(&self.gate)
     }
 
-    /// Announces a sleeper, holding its side's list lock; whether it may sleep indeed.
+    /// Announces the first sleeper of a side, holding its list lock.
     ///
-    /// The RMW is the proof (I4): what changes the word later sees the flag and wakes; what
-    /// changed it before is seen here.
-    pub(super) fn announce(&self, side: Blocked) -> bool {
+    /// The RMW is the proof (I4): what changes the word later sees the flag and wakes; what changed
+    /// it before is seen in [`Ring::is_blocked`].
+    pub(super) fn announce(&self, side: Blocked) {
+        // AcqRel: what was done before the change that is overwritten is seen; for senders, pairs
+        // with the RMW in `senders_wait`.
+        self.flagged(side).fetch_or(WAIT, Ordering::AcqRel);
+    }
+
+    /// Whether one of this side may sleep, its `WAIT` being set; called holding its list lock.
+    pub(super) fn is_blocked(&self, side: Blocked) -> bool {
+        // Acquire, and `tail` first: `close` drains the list under the list lock that is held, so its
+        // flag is seen. An eviction moves the head and wakes nobody, for it makes no room: an old
+        // head and a new tail would look full. Who sees its flag gone sees the new head.
+        let tail = Word(self.tail.load(Ordering::Acquire));
+        let head = Word(self.head.load(Ordering::Acquire));
+        if tail.is_closed() {
+            return false;
+        }
         match side {
-            Blocked::Receivers => {
-                // AcqRel: as for the senders.
-                let tail = Word(self.tail.fetch_or(WAIT, Ordering::AcqRel));
-                let head = Word(fresh(&self.head));
-                !tail.is_closed() && tail.position() == head.position()
-            }
+            Blocked::Receivers => tail.position() == head.position(),
             Blocked::Senders => {
-                // AcqRel: pairs with the RMW in `senders_wait`.
-                let head = Word(self.head.fetch_or(WAIT, Ordering::AcqRel));
-                // `close` drains the list under the list lock that is held: its flag is seen.
-                let tail = Word(self.tail.load(Ordering::Acquire));
-                // An eviction moves the head and wakes nobody, for it makes no room: the old head
-                // and the new tail would look full. Who sees its flag gone sees the new head.
-                let head_now = Word(self.head.load(Ordering::Acquire));
                 let needed = self.advance(tail.position(), tail.reserved());
-                !tail.is_closed()
-                    && !tail.is_evicting()
-                    && head_now.position() == head.position()
+                !tail.is_evicting()
                     && (tail.reserved() == MAX_RESERVED || self.next_lap(head.position()) == needed)
             }
         }
@@ -562,12 +563,16 @@ impl<T> Ring<T> {
 
     /// Nobody of this side is queued any more; called holding its list lock.
     pub(super) fn retract(&self, side: Blocked) {
-        let index = match side {
+        // Relaxed: the flag alone; the list lock orders those who change it.
+        self.flagged(side).fetch_and(!WAIT, Ordering::Relaxed);
+    }
+
+    /// The word whose `WAIT` says that this side is queued: the other side claims in it.
+    fn flagged(&self, side: Blocked) -> &AtomicU64 {
+        match side {
             Blocked::Receivers => &self.tail,
             Blocked::Senders => &self.head,
-        };
-        // Relaxed: the flag alone; the list lock orders those who change it.
-        index.fetch_and(!WAIT, Ordering::Relaxed);
+        }
     }
 
     /// Refuses every later push. `false` if that was so already.

@@ -11,6 +11,14 @@
 //! most as many items as notified receivers that have not finished*; a receiver finishes by taking
 //! an item or by passing its notification on. Likewise senders and room.
 //!
+//! Hence who queues behind others announces nothing: `WAIT` is set, and stays as long as the list
+//! lock is held, so each item that came after it was set has been notified for, or is about to be,
+//! and each that came before was seen by the first sleeper, or it would not sleep. But it looks,
+//! which costs no read-modify-write. For a woken waiter that queues again has the item for which it
+//! was woken to itself; what woke it came before this section of the list lock, so it is seen. And
+//! when the last reservation of [`MAX_RESERVED`](super::ring::MAX_RESERVED) comes back there may be
+//! room for more than are queued; who queues while those are being woken sees it.
+//!
 //! A notified waiter that finds nothing, because a newcomer was faster, queues again at the front.
 //! One that succeeds while it is still queued takes itself out first (crossfire#22). One that is
 //! dropped while notified wakes the next.
@@ -25,8 +33,7 @@ use pin_project_lite::pin_project;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// Under the list lock: how many nodes there are.
-pub(super) type WaitList = WaitQueue<(), usize>;
+pub(super) type WaitList = WaitQueue<()>;
 
 impl<T> BoundedQueue<T> {
     fn list(&self, side: Blocked) -> &WaitList {
@@ -36,10 +43,9 @@ impl<T> BoundedQueue<T> {
         }
     }
 
-    /// Under the list lock: so many nodes have left.
-    fn note_departures(&self, side: Blocked, list: &mut Locked<'_, (), usize>, count: usize) {
-        **list -= count;
-        if count > 0 && **list == 0 {
+    /// Under the list lock, where nodes have left: the last one takes the flag along.
+    fn note_departures(&self, side: Blocked, list: &mut Locked<'_, (), ()>) {
+        if list.is_empty() {
             self.ring.retract(side);
         }
     }
@@ -49,7 +55,9 @@ impl<T> BoundedQueue<T> {
     pub(super) fn wake_one(&self, side: Blocked) {
         let mut list = self.list(side).lock();
         let waker = list.pop(State::Notified);
-        self.note_departures(side, &mut list, usize::from(waker.is_some()));
+        if waker.is_some() {
+            self.note_departures(side, &mut list);
+        }
         drop(list);
         wake(waker);
     }
@@ -59,13 +67,15 @@ impl<T> BoundedQueue<T> {
     pub(super) fn wake_up_to(&self, count: usize, side: Blocked, batch: &mut WakeBatch) {
         let mut left = None;
         self.list(side).fill_batch(batch, |list, batch| {
-            let left = left.get_or_insert(count.min(**list));
+            let left = left.get_or_insert(count.min(list.len()));
             let woken = list.drain(State::Notified, batch, |_| {
                 let wanted = *left > 0;
                 *left -= usize::from(wanted);
                 wanted
             });
-            self.note_departures(side, list, woken);
+            if woken > 0 {
+                self.note_departures(side, list);
+            }
         });
     }
 
@@ -74,8 +84,9 @@ impl<T> BoundedQueue<T> {
         let mut batch = WakeBatch::new();
         for side in [Blocked::Senders, Blocked::Receivers] {
             self.list(side).fill_batch(&mut batch, |list, batch| {
-                let woken = list.drain(State::Notified, batch, |_| true);
-                self.note_departures(side, list, woken);
+                if list.drain(State::Notified, batch, |_| true) > 0 {
+                    self.note_departures(side, list);
+                }
             });
         }
         batch.finish();
@@ -176,13 +187,17 @@ impl<'a, T> Waiter<'a, T> {
         };
         let waker = cx.waker().clone();
         let mut list = queue.list(side).lock_for_insert();
-        if queue.ring.announce(side) {
-            *list += 1;
+        // Behind others the flag is there, and stays.
+        let is_first = list.is_empty();
+        if is_first {
+            queue.ring.announce(side);
+        }
+        if queue.ring.is_blocked(side) {
             // SAFETY: in no list, only ever queued on this one, and withdrawn by `drop`.
             unsafe { list.insert(node, place, waker, 0) };
             return true;
         }
-        if *list == 0 {
+        if is_first {
             queue.ring.retract(side);
         }
         drop(list);
@@ -194,7 +209,7 @@ impl<'a, T> Waiter<'a, T> {
     fn leave(self: Pin<&Self>) -> (State, Stale) {
         let (queue, side, node) = (self.queue, self.side, self.project_ref().node);
         // SAFETY: only ever queued on this list.
-        unsafe { queue.list(side).withdraw(node, |list| queue.note_departures(side, list, 1)) }
+        unsafe { queue.list(side).withdraw(node, |list| queue.note_departures(side, list)) }
     }
 
     /// Ends the wait; a notification goes to the next.

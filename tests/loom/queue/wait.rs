@@ -158,6 +158,57 @@ fn late_receiver_beside_a_sleeper() {
     });
 }
 
+/// A receiver finds nothing, and is woken before it has queued again, behind another: it has to look
+/// once more, for nobody else was woken for that item. Killed: a waiter behind others that does not
+/// look.
+#[test]
+fn woken_receiver_beside_a_sleeper() {
+    explore_ring("queue: a woken receiver beside a sleeper", || {
+        let ledger = Ledger::default();
+        let queue = ledger.queue(2, 0);
+        let mut pops = [0, 1].map(|_| Box::pin(queue.queue.pop_async()));
+        for pop in &mut pops {
+            assert!(poll_once(pop.as_mut()).is_pending());
+        }
+        let other = Arc::clone(&queue);
+        let item = ledger.item(0);
+        let thread = thread::spawn(move || assert!(other.go().try_push(item).is_ok()));
+        queue.go();
+        let out = match poll_once(pops[0].as_mut()) {
+            Poll::Ready(item) => vec![item.unwrap().id],
+            Poll::Pending => vec![],
+        };
+        thread.join().unwrap();
+        assert!(queue.queue.waiting() < 2, "one has the item, or has been woken for it");
+        drop(pops);
+        ledger.settle(queue, out);
+    });
+}
+
+/// The same for a sender and room. Killed: as for the receiver.
+#[test]
+fn woken_sender_beside_a_sleeper() {
+    explore_ring("queue: a woken sender beside a sleeper", || {
+        let ledger = Ledger::default();
+        let queue = ledger.queue(1, 1);
+        let mut pushes = [1, 2].map(|id| Box::pin(queue.queue.push_async(ledger.item(id))));
+        for push in &mut pushes {
+            assert!(poll_once(push.as_mut()).is_pending());
+        }
+        let other = Arc::clone(&queue);
+        let thread = thread::spawn(move || other.go().try_pop().ok().unwrap().id);
+        queue.go();
+        let pushed = poll_once(pushes[0].as_mut()).is_ready();
+        let mut out = vec![thread.join().unwrap()];
+        assert!(queue.queue.waiting() < 2, "one has the room, or has been woken for it");
+        // What was not pushed is dropped with its future.
+        out.extend((!pushed).then_some(1));
+        out.push(2);
+        drop(pushes);
+        ledger.settle(queue, out);
+    });
+}
+
 /// A newcomer takes the item for which a receiver was woken: the receiver queues again, and the
 /// next item wakes it. Killed: a loser that is not queued again, a flag that stays away when it is.
 #[test]
