@@ -276,13 +276,13 @@ mod sizes {
     const_assert_eq!(size_of::<of::WaitWhile<u8>>(), NODE + 7 * WORD);
 
     const_assert_eq!(size_of::<of::Slot<u8>>(), WORD);
-    const_assert_eq!(size_of::<of::PopFuture<u64>>(), NODE + 3 * WORD);
-    const_assert_eq!(size_of::<of::ReserveFuture<u64>>(), NODE + 3 * WORD);
-    const_assert_eq!(size_of::<of::PopStream<u64>>(), NODE + 3 * WORD);
-    const_assert_eq!(size_of::<of::PushSink<u64>>(), NODE + 3 * WORD);
-    const_assert_eq!(size_of::<of::PopManyFuture<u64>>(), NODE + 5 * WORD);
+    const_assert_eq!(size_of::<of::PopFuture<u64>>(), NODE + 2 * WORD);
+    const_assert_eq!(size_of::<of::ReserveFuture<u64>>(), NODE + 2 * WORD);
+    const_assert_eq!(size_of::<of::PopStream<u64>>(), NODE + 2 * WORD);
+    const_assert_eq!(size_of::<of::PushSink<u64>>(), NODE + 2 * WORD);
+    const_assert_eq!(size_of::<of::PopManyFuture<u64>>(), NODE + 4 * WORD);
     // And the item, in the room that its `Option` needs.
-    const_assert_eq!(size_of::<of::PushFuture<u64>>(), NODE + 2 * WORD + size_of::<Option<u64>>());
+    const_assert_eq!(size_of::<of::PushFuture<u64>>(), NODE + WORD + size_of::<Option<u64>>());
 }
 
 // ---- Unsized values ----------------------------------------------------------------------------

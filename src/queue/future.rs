@@ -1,7 +1,7 @@
 //! The waiting operations of [`BoundedQueue`].
 
-use super::ring::{Blocked, Refusal};
-use super::waiter::{Closed, Waiter};
+use super::ring::Refusal;
+use super::waiter::{Closed, Receivers, Senders, Waiter};
 use super::{BoundedQueue, Slot};
 use crate::error::{PopError, PushError};
 use crate::wait::finished;
@@ -20,7 +20,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct PushFuture<'a, T> {
         #[pin]
-        waiter: Waiter<'a, T>,
+        waiter: Waiter<'a, T, Senders>,
         // `None` after completion.
         item: Option<T>,
     }
@@ -29,7 +29,7 @@ pin_project! {
 impl<'a, T> PushFuture<'a, T> {
     #[inline]
     pub(super) fn new(queue: &'a BoundedQueue<T>, item: T) -> Self {
-        Self { waiter: Waiter::new(queue, Blocked::Senders), item: Some(item) }
+        Self { waiter: Waiter::new(queue), item: Some(item) }
     }
 
     /// Takes the item back and ends the wait; `None` after completion. The future must not be
@@ -64,12 +64,18 @@ impl<T> Future for PushFuture<'_, T> {
             finished("PushFuture");
         }
         let item = this.item;
-        let poll = this.waiter.poll(cx, |queue| {
-            let place = queue.ring.claim_push()?;
+        let queue = this.waiter.queue();
+        let mut fill = |place| {
             let Some(item) = item.take() else { finished("PushFuture") };
-            if place.write(item) {
-                queue.wake_one(Blocked::Receivers);
-            }
+            queue.fill(place, item);
+        };
+        if let Some(place) = queue.ring.claim_push_at_once() {
+            fill(place);
+            this.waiter.end();
+            return Poll::Ready(Ok(()));
+        }
+        let poll = this.waiter.poll(cx, |queue| {
+            fill(queue.ring.claim_push()?);
             Ok(())
         });
         Poll::Ready(match ready!(poll) {
@@ -99,7 +105,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct ReserveFuture<'a, T> {
         #[pin]
-        waiter: Waiter<'a, T>,
+        waiter: Waiter<'a, T, Senders>,
         done: bool,
     }
 }
@@ -107,7 +113,7 @@ pin_project! {
 impl<'a, T> ReserveFuture<'a, T> {
     #[inline]
     pub(super) fn new(queue: &'a BoundedQueue<T>) -> Self {
-        Self { waiter: Waiter::new(queue, Blocked::Senders), done: false }
+        Self { waiter: Waiter::new(queue), done: false }
     }
 }
 
@@ -149,7 +155,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct PopFuture<'a, T> {
         #[pin]
-        waiter: Waiter<'a, T>,
+        waiter: Waiter<'a, T, Receivers>,
         done: bool,
     }
 }
@@ -157,7 +163,7 @@ pin_project! {
 impl<'a, T> PopFuture<'a, T> {
     #[inline]
     pub(super) fn new(queue: &'a BoundedQueue<T>) -> Self {
-        Self { waiter: Waiter::new(queue, Blocked::Receivers), done: false }
+        Self { waiter: Waiter::new(queue), done: false }
     }
 }
 
@@ -170,7 +176,7 @@ impl<T> Future for PopFuture<'_, T> {
         if *this.done {
             finished("PopFuture");
         }
-        let item = ready!(this.waiter.poll(cx, BoundedQueue::pop_once));
+        let item = ready!(this.waiter.poll_pop(cx));
         *this.done = true;
         Poll::Ready(item.map_err(|Closed| PopError))
     }
@@ -193,7 +199,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct PopManyFuture<'a, T> {
         #[pin]
-        waiter: Waiter<'a, T>,
+        waiter: Waiter<'a, T, Receivers>,
         items: &'a mut Vec<T>,
         max: usize,
         done: bool,
@@ -202,7 +208,7 @@ pin_project! {
 
 impl<'a, T> PopManyFuture<'a, T> {
     pub(super) fn new(queue: &'a BoundedQueue<T>, items: &'a mut Vec<T>, max: usize) -> Self {
-        Self { waiter: Waiter::new(queue, Blocked::Receivers), items, max, done: false }
+        Self { waiter: Waiter::new(queue), items, max, done: false }
     }
 }
 
@@ -241,7 +247,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct PushManyFuture<'a, T, I> {
         #[pin]
-        waiter: Waiter<'a, T>,
+        waiter: Waiter<'a, T, Senders>,
         items: I,
         pushed: usize,
         done: bool,
@@ -250,7 +256,7 @@ pin_project! {
 
 impl<'a, T, I> PushManyFuture<'a, T, I> {
     pub(super) fn new(queue: &'a BoundedQueue<T>, items: I) -> Self {
-        let waiter = Waiter::new(queue, Blocked::Senders);
+        let waiter = Waiter::new(queue);
         Self { waiter, items, pushed: 0, done: false }
     }
 }

@@ -15,7 +15,7 @@ pub use self::future::{PopFuture, PopManyFuture, PushFuture, PushManyFuture, Res
 pub use self::slot::Slot;
 pub use self::stream::{Drain, Iter, PopStream, PushSink, TryIter};
 
-use self::ring::{Blocked, Refusal, Ring};
+use self::ring::{Blocked, Place, Refusal, Ring};
 use self::waiter::WaitList;
 use crate::error::{
     PopError, PopTimeoutError, PushError, PushTimeoutError, TryPopError, TryPushError,
@@ -130,20 +130,38 @@ impl<T> BoundedQueue<T> {
     /// queue.try_push('a').unwrap();
     /// assert_eq!(queue.try_push('b'), Err(TryPushError::Full('b')));
     /// ```
+    #[inline]
     pub fn try_push(&self, item: T) -> Result<(), TryPushError<T>> {
+        match self.ring.claim_push_at_once() {
+            Some(place) => {
+                self.fill(place, item);
+                Ok(())
+            }
+            None => self.try_push_again(item),
+        }
+    }
+
+    #[inline(never)]
+    fn try_push_again(&self, item: T) -> Result<(), TryPushError<T>> {
         let mut gap = GapWait::new();
         loop {
             match self.ring.claim_push() {
                 Ok(place) => {
-                    if place.write(item) {
-                        self.wake_one(Blocked::Receivers);
-                    }
+                    self.fill(place, item);
                     return Ok(());
                 }
                 Err(Refusal::Blocked) => return Err(TryPushError::Full(item)),
                 Err(Refusal::Closed) => return Err(TryPushError::Closed(item)),
                 Err(Refusal::Busy) => self.ring.wait(&mut gap),
             }
+        }
+    }
+
+    /// Puts an item in its place; a receiver is woken for it.
+    #[inline]
+    fn fill(&self, place: Place<'_, T>, item: T) {
+        if place.write(item) {
+            self.wake_one(Blocked::Receivers);
         }
     }
 
@@ -167,7 +185,19 @@ impl<T> BoundedQueue<T> {
     /// assert_eq!(queue.pop(), Ok(1));
     /// assert!(queue.pop().is_err());
     /// ```
+    #[inline]
     pub fn push(&self, item: T) -> Result<(), PushError<T>> {
+        match self.ring.claim_push_at_once() {
+            Some(place) => {
+                self.fill(place, item);
+                Ok(())
+            }
+            None => self.push_again(item),
+        }
+    }
+
+    #[inline(never)]
+    fn push_again(&self, item: T) -> Result<(), PushError<T>> {
         match self.push_until(item, None) {
             Ok(()) => Ok(()),
             Err(PushTimeoutError::Closed(item)) => Err(PushError(item)),
@@ -207,7 +237,7 @@ impl<T> BoundedQueue<T> {
         let mut spin = self.spin();
         let hopeless = deadline.is_some_and(is_past);
         loop {
-            match self.try_push(item) {
+            match self.try_push_again(item) {
                 Ok(()) => return Ok(()),
                 Err(TryPushError::Closed(item)) => return Err(PushTimeoutError::Closed(item)),
                 Err(TryPushError::Full(full)) => item = full,
@@ -251,7 +281,16 @@ impl<T> BoundedQueue<T> {
     /// # Errors
     ///
     /// [`TryPopError::Empty`], or [`TryPopError::Closed`] if no item will ever come.
+    #[inline]
     pub fn try_pop(&self) -> Result<T, TryPopError> {
+        match self.pop_at_once() {
+            Some(item) => Ok(item),
+            None => self.try_pop_again(),
+        }
+    }
+
+    #[inline(never)]
+    fn try_pop_again(&self) -> Result<T, TryPopError> {
         let mut gap = GapWait::new();
         loop {
             match self.pop_once() {
@@ -272,7 +311,16 @@ impl<T> BoundedQueue<T> {
     /// # Errors
     ///
     /// [`PopError`] if the queue is closed and drained.
+    #[inline]
     pub fn pop(&self) -> Result<T, PopError> {
+        match self.pop_at_once() {
+            Some(item) => Ok(item),
+            None => self.pop_again(),
+        }
+    }
+
+    #[inline(never)]
+    fn pop_again(&self) -> Result<T, PopError> {
         match self.pop_until(None) {
             Ok(item) => Ok(item),
             Err(PopTimeoutError::Closed) => Err(PopError),
@@ -308,7 +356,7 @@ impl<T> BoundedQueue<T> {
     }
 
     fn pop_until(&self, deadline: Option<Instant>) -> Result<T, PopTimeoutError> {
-        self.spin_pop(deadline, || self.try_pop()).unwrap_or_else(|| {
+        self.spin_pop(deadline, || self.try_pop_again()).unwrap_or_else(|| {
             match drive(pin!(self.pop_async()), deadline) {
                 Some(result) => result.map_err(PopTimeoutError::from),
                 None => Err(PopTimeoutError::TimedOut),
@@ -355,7 +403,17 @@ impl<T> BoundedQueue<T> {
         PopFuture::new(self)
     }
 
-    /// One look for an item; a sender is woken for the room.
+    /// One look for an item and one try to take it; a sender is woken for the room.
+    #[inline]
+    fn pop_at_once(&self) -> Option<T> {
+        let (item, senders_wait) = self.ring.pop_at_once()?;
+        if senders_wait {
+            self.wake_one(Blocked::Senders);
+        }
+        Some(item)
+    }
+
+    /// [`BoundedQueue::pop_at_once`] that says why there is nothing.
     #[inline]
     fn pop_once(&self) -> Result<T, Refusal> {
         let (item, senders_wait) = self.ring.pop()?;

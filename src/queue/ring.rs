@@ -218,6 +218,14 @@ impl<T> Ring<T> {
         }
     }
 
+    /// `word`, one position on: what else is in it stays, for positions end where the word does.
+    #[inline]
+    fn step(&self, word: Word) -> Word {
+        let index = word.position() & (self.one_lap - 1);
+        let next = if index + 1 < self.slots.len() as u64 { 1 } else { self.one_lap - index };
+        Word(word.0.wrapping_add(next << POSITION_SHIFT))
+    }
+
     /// Positions end where the word does.
     const fn wrap(position: u64) -> u64 {
         position & (u64::MAX >> POSITION_SHIFT)
@@ -228,9 +236,13 @@ impl<T> Ring<T> {
         Self::wrap(position + self.one_lap)
     }
 
+    #[inline]
     fn slot(&self, position: u64) -> &Slot<T> {
-        // A position's index is below the capacity.
-        &self.slots[(position & (self.one_lap - 1)) as usize]
+        let index = (position & (self.one_lap - 1)) as usize;
+        debug_assert!(index < self.slots.len());
+        // SAFETY: a position's index is below the capacity: they begin at 0, and `step` and `advance`
+        // go on with the next lap behind the last slot.
+        unsafe { self.slots.get_unchecked(index) }
     }
 
     fn stamp(&self, position: u64) -> u64 {
@@ -238,14 +250,12 @@ impl<T> Ring<T> {
     }
 
     /// What `word`, seen in `tail`, means for a push.
-    #[inline]
     fn room(&self, word: Word) -> Result<(), Refusal> {
         let needed = if word.is_plain() { word.position() } else { self.room_beyond(word)? };
         if self.stamp(needed) == needed { Ok(()) } else { Err(self.no_room(needed)) }
     }
 
     /// The position that has to be free where `word` is not plain.
-    #[cold]
     fn room_beyond(&self, word: Word) -> Result<u64, Refusal> {
         if word.is_closed() {
             return Err(Refusal::Closed);
@@ -260,12 +270,28 @@ impl<T> Ring<T> {
     }
 
     /// What it means that `needed` is not free.
-    #[cold]
     fn no_room(&self, needed: u64) -> Refusal {
         // Relaxed: compared with `needed`, nothing is read through it. It is no older than the claim
         // that made the word; if it is older than the newest, the ring was full between the two.
         let head = Word(self.head.load(Ordering::Relaxed));
         if self.next_lap(head.position()) == needed { Refusal::Blocked } else { Refusal::Busy }
+    }
+
+    /// Claims the tail place for one item, if one look and one try do it.
+    #[inline]
+    pub(super) fn claim_push_at_once(&self) -> Option<Place<'_, T>> {
+        // Acquire: as in `claim_push`.
+        let word = Word(self.tail.load(Ordering::Acquire));
+        if !word.is_plain() || self.stamp(word.position()) != word.position() {
+            return None;
+        }
+        match self.claim_tail(word, self.step(word)) {
+            Ok(place) => Some(place),
+            Err(_) => {
+                lost_once();
+                None
+            }
+        }
     }
 
     /// Claims the tail place for one item.
@@ -298,7 +324,6 @@ impl<T> Ring<T> {
     }
 
     /// A gap may be the look of a stale word: `Ok` with the newer one, to try again.
-    #[cold]
     fn confirm(&self, index: &AtomicU64, word: Word, refusal: Refusal) -> Result<Word, Refusal> {
         if refusal != Refusal::Busy {
             return Err(refusal);
@@ -310,16 +335,23 @@ impl<T> Ring<T> {
     /// Moves `tail` from `word` one position on, with these reservations and this flag.
     #[inline]
     fn take_place(&self, word: Word, reserved: u64, flag: u64) -> Result<Place<'_, T>, Word> {
+        let next = self.step(Word((word.0 & !RESERVED) | (reserved * RESERVED_ONE) | flag));
+        self.claim_tail(word, next)
+    }
+
+    /// Claims the tail place by moving `tail` from `word` to `next`.
+    #[inline]
+    fn claim_tail(&self, word: Word, next: Word) -> Result<Place<'_, T>, Word> {
         let position = word.position();
-        let slot = self.slot(position);
-        let next = Word((word.0 & !RESERVED) | (reserved * RESERVED_ONE) | flag)
-            .with_position(self.advance(position, 1));
         // AcqRel: whoever sees this claim sees those before it, on both words (see the orderings).
         // Acquire on failure: the same for the word that was seen.
         match self.tail.compare_exchange_weak(word.0, next.0, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => {
-                Ok(Place { slot, position, wakes: word.is_waited_on(), _pass: self.gate.enter() })
-            }
+            Ok(_) => Ok(Place {
+                slot: self.slot(position),
+                position,
+                wakes: word.is_waited_on(),
+                _pass: self.gate.enter(),
+            }),
             Err(seen) => Err(Word(seen)),
         }
     }
@@ -336,7 +368,7 @@ impl<T> Ring<T> {
                 }
                 continue;
             }
-            // Orderings as in `take_place`.
+            // Orderings as in `claim_tail`.
             match self.tail.compare_exchange_weak(
                 word.0,
                 word.0 + RESERVED_ONE,
@@ -384,6 +416,24 @@ impl<T> Ring<T> {
         Word(self.head.fetch_or(0, Ordering::AcqRel)).is_waited_on()
     }
 
+    /// Claims the oldest item, if one look and one try do it. The flag tells that senders are
+    /// queued.
+    #[inline]
+    pub(super) fn pop_at_once(&self) -> Option<(T, bool)> {
+        // Acquire: as in `pop`.
+        let word = Word(self.head.load(Ordering::Acquire));
+        if self.stamp(word.position()) != word.position() + 1 {
+            return None;
+        }
+        match self.claim_head(word) {
+            Ok(claimed) => Some(claimed),
+            Err(_) => {
+                lost_once();
+                None
+            }
+        }
+    }
+
     /// Claims the oldest item. The flag tells that senders are queued.
     #[inline]
     pub(super) fn pop(&self) -> Result<(T, bool), Refusal> {
@@ -391,25 +441,11 @@ impl<T> Ring<T> {
         let mut word = Word(self.head.load(Ordering::Acquire));
         let mut collision = Collision::new();
         loop {
-            let position = word.position();
-            let slot = self.slot(position);
-            if slot.stamp() == position + 1 {
-                let freed = self.next_lap(position);
-                let next = word.with_position(self.advance(position, 1));
-                // AcqRel, Acquire: as in `take_place`.
-                match self.head.compare_exchange_weak(
-                    word.0,
-                    next.0,
-                    Ordering::AcqRel,
-                    Ordering::Acquire,
-                ) {
-                    Ok(_) => {
-                        let _pass = self.gate.enter();
-                        // SAFETY: claimed by this CAS, and the stamp says that the item is there.
-                        return Ok((unsafe { slot.take(freed) }, word.is_waited_on()));
-                    }
+            if self.stamp(word.position()) == word.position() + 1 {
+                match self.claim_head(word) {
+                    Ok(claimed) => return Ok(claimed),
                     Err(seen) => {
-                        word = Word(seen);
+                        word = seen;
                         collision.back_off();
                     }
                 }
@@ -419,8 +455,24 @@ impl<T> Ring<T> {
         }
     }
 
+    /// Claims the head's place, whose stamp says that the item is there, and takes it. The flag tells
+    /// that senders are queued.
+    #[inline]
+    fn claim_head(&self, word: Word) -> Result<(T, bool), Word> {
+        let position = word.position();
+        let next = self.step(word);
+        // AcqRel, Acquire: as in `claim_tail`.
+        match self.head.compare_exchange_weak(word.0, next.0, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => {
+                let _pass = self.gate.enter();
+                // SAFETY: claimed by this CAS, and the stamp says that the item is there.
+                Ok((unsafe { self.take(position) }, word.is_waited_on()))
+            }
+            Err(seen) => Err(Word(seen)),
+        }
+    }
+
     /// What it means that the head's place has no item: `Ok` with a newer word, to try again.
-    #[cold]
     fn no_item(&self, word: Word) -> Result<Word, Refusal> {
         // Acquire: a closed ring shows every item that was pushed before it was closed.
         let tail = Word(self.tail.load(Ordering::Acquire));
@@ -437,6 +489,7 @@ impl<T> Ring<T> {
     /// # Safety
     ///
     /// The caller has claimed `position` from `head`, and its stamp says that the item is there.
+    #[inline]
     unsafe fn take(&self, position: u64) -> T {
         // SAFETY: the caller's promise.
         unsafe { self.slot(position).take(self.next_lap(position)) }
@@ -494,18 +547,8 @@ impl<T> Ring<T> {
                 }
                 continue;
             }
-            let next = word.with_position(self.advance(position, 1));
-            // AcqRel: as in `pop`.
-            let claimed = self.head.compare_exchange_weak(
-                word.0,
-                next.0,
-                Ordering::AcqRel,
-                Ordering::Relaxed,
-            );
-            if claimed.is_ok() {
-                let _pass = self.gate.enter();
-                // SAFETY: claimed by this CAS, and the stamp says that the item is there.
-                break Some(unsafe { self.take(position) });
+            if let Ok((evicted, _)) = self.claim_head(word) {
+                break Some(evicted);
             }
         };
         // Release: who sees the flag gone sees the head that has moved.
@@ -639,6 +682,12 @@ impl<T> Ring<T> {
             }
         }
     }
+}
+
+/// Somebody else has claimed the place.
+#[cold]
+fn lost_once() {
+    Collision::new().back_off();
 }
 
 impl<T> Place<'_, T> {

@@ -1,8 +1,7 @@
 //! Items one after the other: iterators for threads, a stream and a sink for tasks.
 
 use super::future::reserve;
-use super::ring::Blocked;
-use super::waiter::{Closed, Waiter};
+use super::waiter::{Closed, Receivers, Senders, Waiter};
 use super::{BoundedQueue, Slot};
 use crate::error::PushError;
 use futures_core::{FusedStream, Stream};
@@ -112,14 +111,14 @@ pin_project! {
     #[must_use = "streams do nothing unless polled"]
     pub struct PopStream<'a, T> {
         #[pin]
-        waiter: Waiter<'a, T>,
+        waiter: Waiter<'a, T, Receivers>,
         done: bool,
     }
 }
 
 impl<'a, T> PopStream<'a, T> {
     pub(super) fn new(queue: &'a BoundedQueue<T>) -> Self {
-        Self { waiter: Waiter::new(queue, Blocked::Receivers), done: false }
+        Self { waiter: Waiter::new(queue), done: false }
     }
 }
 
@@ -131,7 +130,7 @@ impl<T> Stream for PopStream<'_, T> {
         if *this.done {
             return Poll::Ready(None);
         }
-        let item = ready!(this.waiter.poll(cx, BoundedQueue::pop_once));
+        let item = ready!(this.waiter.poll_pop(cx));
         *this.done = item.is_err();
         Poll::Ready(item.ok())
     }
@@ -154,7 +153,7 @@ pin_project! {
     #[must_use = "sinks do nothing unless polled"]
     pub struct PushSink<'a, T> {
         #[pin]
-        waiter: Waiter<'a, T>,
+        waiter: Waiter<'a, T, Senders>,
         // Room for the item that `poll_ready` has promised to take.
         slot: Option<Slot<'a, T>>,
     }
@@ -162,7 +161,7 @@ pin_project! {
 
 impl<'a, T> PushSink<'a, T> {
     pub(super) fn new(queue: &'a BoundedQueue<T>) -> Self {
-        Self { waiter: Waiter::new(queue, Blocked::Senders), slot: None }
+        Self { waiter: Waiter::new(queue), slot: None }
     }
 }
 

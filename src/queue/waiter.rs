@@ -30,6 +30,7 @@ use super::ring::{Blocked, Refusal};
 use crate::sys::GapWait;
 use crate::wait::{Locked, Node, Place, Stale, State, WaitQueue, WakeBatch, discard, wake};
 use pin_project_lite::pin_project;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -93,26 +94,57 @@ impl<T> BoundedQueue<T> {
     }
 }
 
+/// The side that a [`Waiter`] is on.
+pub(super) trait Side {
+    const SIDE: Blocked;
+}
+
+pub(super) struct Senders;
+
+impl Side for Senders {
+    const SIDE: Blocked = Blocked::Senders;
+}
+
+pub(super) struct Receivers;
+
+impl Side for Receivers {
+    const SIDE: Blocked = Blocked::Receivers;
+}
+
 pin_project! {
     /// One wait of one operation.
-    pub(super) struct Waiter<'a, T> {
+    pub(super) struct Waiter<'a, T, S: Side> {
         queue: &'a BoundedQueue<T>,
-        side: Blocked,
         #[pin]
         node: Node,
+        side: PhantomData<S>,
     }
 
-    impl<T> PinnedDrop for Waiter<'_, T> {
+    impl<T, S: Side> PinnedDrop for Waiter<'_, T, S> {
         fn drop(this: Pin<&mut Self>) {
             this.cancel();
         }
     }
 }
 
-impl<'a, T> Waiter<'a, T> {
+impl<T> Waiter<'_, T, Receivers> {
+    /// Pops, else sleeps. `Err`: the queue is closed.
     #[inline]
-    pub(super) fn new(queue: &'a BoundedQueue<T>, side: Blocked) -> Self {
-        Self { queue, side, node: Node::new() }
+    pub(super) fn poll_pop(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, Closed>> {
+        match self.queue.pop_at_once() {
+            Some(item) => {
+                self.end();
+                Poll::Ready(Ok(item))
+            }
+            None => self.poll(cx, BoundedQueue::pop_once),
+        }
+    }
+}
+
+impl<'a, T, S: Side> Waiter<'a, T, S> {
+    #[inline]
+    pub(super) fn new(queue: &'a BoundedQueue<T>) -> Self {
+        Self { queue, node: Node::new(), side: PhantomData }
     }
 
     pub(super) fn queue(&self) -> &'a BoundedQueue<T> {
@@ -123,93 +155,83 @@ impl<'a, T> Waiter<'a, T> {
         &self.node
     }
 
-    /// Tries, else sleeps. `Err`: the queue is closed.
-    #[inline]
+    /// Tries, else sleeps, or wants to be polled at once. `Err`: the queue is closed.
+    #[inline(never)]
     pub(super) fn poll<R>(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         mut attempt: impl FnMut(&'a BoundedQueue<T>) -> Result<R, Refusal>,
     ) -> Poll<Result<R, Closed>> {
-        let result = match attempt(self.queue) {
-            Ok(result) => Ok(result),
-            Err(Refusal::Closed) => Err(Closed),
-            Err(refusal) => match self.as_ref().wait(cx, &mut attempt, refusal) {
-                Poll::Ready(result) => result,
-                Poll::Pending => return Poll::Pending,
-            },
-        };
-        if self.node.state() != State::Idle {
-            // A notification has served its purpose; a node that is still queued leaves.
-            drop(self.as_ref().leave());
-        }
-        Poll::Ready(result)
-    }
-
-    /// There was nothing at the first look. `Pending`: it sleeps, or wants to be polled at once.
-    #[inline(never)]
-    fn wait<R>(
-        self: Pin<&Self>,
-        cx: &mut Context<'_>,
-        attempt: &mut impl FnMut(&'a BoundedQueue<T>) -> Result<R, Refusal>,
-        mut refusal: Refusal,
-    ) -> Poll<Result<R, Closed>> {
         let mut gap = GapWait::new();
-        loop {
-            match refusal {
-                Refusal::Closed => return Poll::Ready(Err(Closed)),
-                Refusal::Busy => {
+        let result = loop {
+            match attempt(self.queue) {
+                Ok(result) => break Ok(result),
+                Err(Refusal::Closed) => break Err(Closed),
+                Err(Refusal::Busy) => {
                     if !self.queue.ring.wait_briefly(&mut gap) {
                         cx.waker().wake_by_ref();
                         return Poll::Pending;
                     }
                 }
-                Refusal::Blocked => {
-                    if self.sleep(cx) {
+                Err(Refusal::Blocked) => {
+                    if self.as_ref().sleep(cx) {
                         return Poll::Pending;
                     }
                 }
             }
-            match attempt(self.queue) {
-                Ok(result) => return Poll::Ready(Ok(result)),
-                Err(again) => refusal = again,
-            }
+        };
+        self.end();
+        Poll::Ready(result)
+    }
+
+    /// The wait has been worth it, or hopeless: a notification has served its purpose, and a node that
+    /// is still queued leaves.
+    #[inline]
+    pub(super) fn end(self: Pin<&mut Self>) {
+        if self.node.state() != State::Idle {
+            self.as_ref().end_begun();
         }
+    }
+
+    #[cold]
+    fn end_begun(self: Pin<&Self>) {
+        drop(self.leave());
     }
 
     /// Queues, or stays queued with `cx` to wake; `false`: look again.
     fn sleep(self: Pin<&Self>, cx: &Context<'_>) -> bool {
-        let (queue, side, node) = (self.queue, self.side, self.project_ref().node);
+        let (queue, node) = (self.queue, self.project_ref().node);
         let place = match node.state() {
             // SAFETY: only ever queued on this list.
-            State::Queued => return unsafe { queue.list(side).refresh(node, cx) },
+            State::Queued => return unsafe { queue.list(S::SIDE).refresh(node, cx) },
             State::Idle => Place::Back,
             State::Notified | State::Granted => Place::Front,
         };
         let waker = cx.waker().clone();
-        let mut list = queue.list(side).lock_for_insert();
+        let mut list = queue.list(S::SIDE).lock_for_insert();
         // Behind others the flag is there, and stays.
         let is_first = list.is_empty();
         if is_first {
-            queue.ring.announce(side);
+            queue.ring.announce(S::SIDE);
         }
-        if queue.ring.is_blocked(side) {
+        if queue.ring.is_blocked(S::SIDE) {
             // SAFETY: in no list, only ever queued on this one, and withdrawn by `drop`.
             unsafe { list.insert(node, place, waker, 0) };
             return true;
         }
         if is_first {
-            queue.ring.retract(side);
+            queue.ring.retract(S::SIDE);
         }
         drop(list);
         discard(Some(waker));
         false
     }
 
-    #[cold]
+    #[inline(always)]
     fn leave(self: Pin<&Self>) -> (State, Stale) {
-        let (queue, side, node) = (self.queue, self.side, self.project_ref().node);
+        let (queue, node) = (self.queue, self.project_ref().node);
         // SAFETY: only ever queued on this list.
-        unsafe { queue.list(side).withdraw(node, |list| queue.note_departures(side, list)) }
+        unsafe { queue.list(S::SIDE).withdraw(node, |list| queue.note_departures(S::SIDE, list)) }
     }
 
     /// Ends the wait; a notification goes to the next.
@@ -224,7 +246,7 @@ impl<'a, T> Waiter<'a, T> {
     fn cancel_begun(self: Pin<&Self>) {
         let (state, _stale) = self.leave();
         if state == State::Notified {
-            self.queue.wake_one(self.side);
+            self.queue.wake_one(S::SIDE);
         }
     }
 }
