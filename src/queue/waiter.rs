@@ -188,13 +188,15 @@ impl<'a, T, S: Side> Waiter<'a, T, S> {
     /// is still queued leaves.
     #[inline]
     pub(super) fn end(self: Pin<&mut Self>) {
-        if self.node.state() != State::Idle {
-            self.as_ref().end_begun();
+        match self.node.state() {
+            State::Idle => {}
+            State::Queued => self.as_ref().end_queued(),
+            State::Notified | State::Granted => self.node.reset(),
         }
     }
 
     #[cold]
-    fn end_begun(self: Pin<&Self>) {
+    fn end_queued(self: Pin<&Self>) {
         drop(self.leave());
     }
 
