@@ -74,7 +74,7 @@ impl<T> Future for PushFuture<'_, T> {
             this.waiter.end();
             return Poll::Ready(Ok(()));
         }
-        let poll = this.waiter.poll(cx, |queue| {
+        let poll = this.waiter.poll_again(cx, |queue| {
             fill(queue.ring.claim_push()?);
             Ok(())
         });

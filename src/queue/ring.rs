@@ -584,7 +584,9 @@ impl<T> Ring<T> {
         self.flagged(side).fetch_or(WAIT, Ordering::AcqRel);
     }
 
-    /// Whether one of this side may sleep, its `WAIT` being set; called holding its list lock.
+    /// Whether one of this side may sleep: the proof with its `WAIT` set and its list lock held, and
+    /// a guess without.
+    #[inline]
     pub(super) fn is_blocked(&self, side: Blocked) -> bool {
         // Acquire, and `tail` first: `close` drains the list under the list lock that is held, so its
         // flag is seen. An eviction moves the head and wakes nobody, for it makes no room: an old

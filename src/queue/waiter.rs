@@ -136,7 +136,7 @@ impl<T> Waiter<'_, T, Receivers> {
                 self.end();
                 Poll::Ready(Ok(item))
             }
-            None => self.poll(cx, BoundedQueue::pop_once),
+            None => self.poll_again(cx, BoundedQueue::pop_once),
         }
     }
 }
@@ -153,6 +153,19 @@ impl<'a, T, S: Side> Waiter<'a, T, S> {
 
     pub(super) fn node(&self) -> &Node {
         &self.node
+    }
+
+    /// [`Waiter::poll`] after a first try at once has failed: most likely there is nothing.
+    #[inline]
+    pub(super) fn poll_again<R>(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        attempt: impl FnMut(&'a BoundedQueue<T>) -> Result<R, Refusal>,
+    ) -> Poll<Result<R, Closed>> {
+        if self.queue.ring.is_blocked(S::SIDE) && self.as_ref().sleep(cx) {
+            return Poll::Pending;
+        }
+        self.poll(cx, attempt)
     }
 
     /// Tries, else sleeps, or wants to be polled at once. `Err`: the queue is closed.
@@ -201,6 +214,7 @@ impl<'a, T, S: Side> Waiter<'a, T, S> {
     }
 
     /// Queues, or stays queued with `cx` to wake; `false`: look again.
+    #[inline(never)]
     fn sleep(self: Pin<&Self>, cx: &Context<'_>) -> bool {
         let (queue, node) = (self.queue, self.project_ref().node);
         let place = match node.state() {
