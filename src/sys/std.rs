@@ -6,7 +6,7 @@
     expect(unsafe_code, reason = "hints to the cache")
 )]
 
-use std::cell;
+use std::cell::{self, Cell};
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
@@ -69,8 +69,10 @@ const PAUSES: u32 = 32;
 /// The most pauses in a `poll`.
 const POLL_PAUSES: u32 = 16;
 
-/// The most waits in a row without pauses, because those brought nothing.
+/// The most waits in a row without pauses, because those brought nothing: of an end of a ring, which
+/// meets one other end only, and of a thread.
 const LONGEST_RESTRAINT: u8 = 63;
+const LONGEST_THREAD_RESTRAINT: u8 = 7;
 
 /// Steps that a `poll` may wait in [`GapWait::pause_briefly`] before it must return.
 const GATE_STEPS: u32 = 6;
@@ -187,24 +189,50 @@ pub(crate) fn yield_now() {
 }
 
 /// A bounded busy wait: doubling pauses, then yields and pauses in turn, then no more.
+///
+/// Where the pauses bring nothing and the first yields do, whom the thread waits for needs its CPU;
+/// then it leaves the pauses out for a while.
 pub(crate) struct Spin {
     /// Early pauses to come, and how long the next one is.
     pauses: u32,
     length: u32,
     late_pause: u32,
     late_rounds: u32,
+    /// Whether there is something to learn from it: asked at the first step, and then for its course.
+    learns: bool,
+    begun: bool,
+}
+
+/// How far a thread's last [`Spin`] came that paused.
+#[derive(Clone, Copy)]
+enum Course {
+    Paused,
+    Yielded,
+    /// To its end: it was a long wait, of which nothing is to be learnt.
+    Ended,
+}
+
+const_thread_local! {
+    static LAST_SPIN: Cell<(Restraint, Course)> = Cell::new((Restraint::new(), Course::Ended));
 }
 
 impl Spin {
     #[inline]
     pub(crate) const fn new() -> Self {
-        Self { pauses: PAUSE_ROUNDS, length: 1, late_pause: LATE_PAUSE, late_rounds: 0 }
+        Self {
+            pauses: PAUSE_ROUNDS,
+            length: 1,
+            late_pause: LATE_PAUSE,
+            late_rounds: 0,
+            learns: true,
+            begun: false,
+        }
     }
 
     /// On a word that its owner keeps changing.
     #[inline]
     pub(crate) const fn on_contended_word() -> Self {
-        Self { pauses: CONTENDED_PAUSE_ROUNDS, late_pause: 0, ..Self::new() }
+        Self { pauses: CONTENDED_PAUSE_ROUNDS, late_pause: 0, learns: false, ..Self::new() }
     }
 
     /// For what comes in numbers: who looks less often finds more.
@@ -214,8 +242,10 @@ impl Spin {
     }
 
     /// Waits a little; `false` once the wait should become a sleep.
-    #[inline]
     pub(crate) fn again(&mut self) -> bool {
+        if self.learns && !self.begun {
+            self.begin();
+        }
         if self.pauses > 0 {
             pause(self.length);
             self.pauses -= 1;
@@ -223,12 +253,42 @@ impl Spin {
             return true;
         }
         match self.late_rounds {
-            LATE_ROUNDS.. => return false,
-            late if late % 2 == 0 => yield_now(),
+            LATE_ROUNDS.. => {
+                self.note(Course::Ended);
+                return false;
+            }
+            late if late % 2 == 0 => {
+                self.note(Course::Yielded);
+                yield_now();
+            }
             _ => pause(self.late_pause),
         }
         self.late_rounds += 1;
         true
+    }
+
+    /// Whether to pause at all, after what the last pauses have brought.
+    fn begin(&mut self) {
+        self.begun = true;
+        let (mut restraint, course) = LAST_SPIN.get();
+        match course {
+            Course::Paused => restraint.learn(true, LONGEST_THREAD_RESTRAINT),
+            Course::Yielded => restraint.learn(false, LONGEST_THREAD_RESTRAINT),
+            Course::Ended => {}
+        }
+        self.learns = !restraint.holds();
+        if self.learns {
+            LAST_SPIN.set((restraint, Course::Paused));
+        } else {
+            self.pauses = 0;
+            LAST_SPIN.set((restraint, Course::Ended));
+        }
+    }
+
+    fn note(&self, course: Course) {
+        if self.learns {
+            LAST_SPIN.set((LAST_SPIN.get().0, course));
+        }
     }
 }
 
@@ -287,11 +347,11 @@ impl Pace {
                 if found > 0 {
                     let better = if found > 1 { first * 2 } else { first / 2 };
                     self.pauses = better.clamp(1, most) as u8;
-                    self.thread.learn(true);
+                    self.thread.learn(true, LONGEST_RESTRAINT);
                     return true;
                 }
             }
-            self.thread.learn(false);
+            self.thread.learn(false, LONGEST_RESTRAINT);
         }
         for _ in 0..YIELD_ROUNDS {
             yield_now();
@@ -313,7 +373,7 @@ impl Pace {
         }
         pause(longest(capacity, POLL_PAUSES));
         let found = self.finds(look(), capacity);
-        self.poll.learn(found);
+        self.poll.learn(found, LONGEST_RESTRAINT);
         found
     }
 
@@ -324,16 +384,17 @@ impl Pace {
     }
 }
 
-/// Pauses that brought nothing are left out for a while, and for longer if it happens again.
+/// Pauses that brought nothing twice in a row are left out for a while, and for longer if it happens
+/// again.
 #[derive(Clone, Copy)]
 struct Restraint {
     left: u8,
-    last: u8,
+    next: u8,
 }
 
 impl Restraint {
     const fn new() -> Self {
-        Self { left: 0, last: 0 }
+        Self { left: 0, next: 0 }
     }
 
     fn holds(&mut self) -> bool {
@@ -342,9 +403,9 @@ impl Restraint {
         holds
     }
 
-    fn learn(&mut self, paid: bool) {
-        self.last = if paid { 0 } else { (2 * self.last + 1).min(LONGEST_RESTRAINT) };
-        self.left = self.last;
+    fn learn(&mut self, paid: bool, longest: u8) {
+        (self.left, self.next) =
+            if paid { (0, 0) } else { (self.next, (2 * self.next + 1).min(longest)) };
     }
 }
 
