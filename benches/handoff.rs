@@ -363,5 +363,6 @@ mod scenarios {
             "flume": OfFlume,
             "crossfire": OfAsyncCrossfire,
         )
+        .floor("kanal hands the message into the future that waits, and a cancel drops it")
     }
 }
