@@ -672,6 +672,23 @@ fn the_bound_counts_what_is_there_after_a_debt_was_forgotten() {
     assert_eq!(semaphore.available(), 1);
 }
 
+/// However many permits have come and gone.
+#[test]
+fn what_was_released_and_forgotten_adds_up_for_ever() {
+    let (semaphore, max) = (Semaphore::bounded(Semaphore::MAX_PERMITS), Semaphore::MAX_PERMITS);
+    semaphore.forget_available(max);
+    for _ in 0..20 {
+        semaphore.release(max);
+        assert_eq!(semaphore.try_release(1), Err(ReleaseError));
+        semaphore.acquire_many(max).forget();
+        assert_eq!(semaphore.available(), 0);
+        semaphore.resize(2);
+        assert_eq!(semaphore.forget_available(2), 2);
+        semaphore.resize(max);
+        assert_eq!(semaphore.forget_available(max), max);
+    }
+}
+
 #[test]
 fn forget_available_takes_up_to_n() {
     let semaphore = Semaphore::new(5);

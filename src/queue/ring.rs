@@ -639,7 +639,7 @@ impl<T> Ring<T> {
         loop {
             // Before the claim: an allocation may fail.
             items.reserve(self.distance(word.position(), tail.position()));
-            // AcqRel, Acquire: as in `pop`.
+            // AcqRel, Acquire: as in `claim_tail`.
             match self.head.compare_exchange(
                 word.0,
                 word.with_position(tail.position()).0,

@@ -10,22 +10,22 @@
 //!
 //! | part | meaning | changed by |
 //! |---|---|---|
-//! | permits | free permits; negative: the debt that a shrinking `resize` left | `acquire` takes by CAS, `give_back` adds by one RMW, `grant` takes for the first waiter |
+//! | permits | free permits; negative: the debt that a shrinking `resize` left | `acquire` takes by CAS, `give_back` adds by one RMW, `grant_first` takes for the first waiter, and may add in the same RMW; `resize`, `forget_available` and `forgive`, under the list lock |
 //! | `QUEUED` | the list is not empty | under the list lock only (I1) |
 //!
 //! How many there are in total, available and outstanding together, is what was `issued` (under the
 //! list lock, where the `bound` is too) less what was `forgotten` (a word of its own, which only
-//! grows: who forgets a permit takes no lock). Acquiring and returning change neither.
+//! grows: who forgets a permit takes no lock). Acquiring and returning change neither. The two may
+//! wrap, their difference does not.
 //!
-//! A debt is paid by returns. Where those who could return have forgotten their permits instead, it
-//! is forgiven: by who forgot, if the word shows a debt, or by who made it, if `forgotten` has
-//! changed. Each does a read-modify-write on `forgotten` between its own change and its look, so the
-//! second of the two sees the first.
+//! A debt is paid by returns. Where those who could return have forgotten their permits instead, the
+//! total is below zero: nobody is left to pay what is below, and the next `release` forgives it. Until
+//! then nothing tells a debt from none.
 //!
 //! # Who is served
 //!
-//! First come, first served, from registration on. While `QUEUED` is set nobody takes permits but
-//! [`RawSemaphore::grant`], which takes for the first waiter when the word has enough: never a
+//! First come, first served, from registration on. While `QUEUED` is set nobody acquires but by
+//! [`RawSemaphore::grant_first`], which takes for the first waiter when the word has enough: never a
 //! part. A granted node owns its permits; if its future is dropped, they are returned. A first
 //! waiter that leaves lets `grant` look at the next one, which may need less.
 //!
@@ -35,8 +35,8 @@
 //! # Orderings
 //!
 //! Returning is a Release RMW, taking an Acquire RMW: what was done before a permit was returned
-//! is visible to whoever acquires it. A grant is an Acquire RMW by the granting thread, and reaches
-//! the waiter through its node's state.
+//! is visible to whoever acquires it. A grant is both, for it may add in the same RMW what it takes;
+//! it is done by the granting thread, and reaches the waiter through its node's state.
 
 #![expect(unsafe_code, reason = "each wait uses one node with one queue")]
 
@@ -73,7 +73,7 @@ const fn delta(n: usize) -> isize {
 
 /// What the list lock guards.
 pub(super) struct Books {
-    /// Permits that ever were in circulation, debts that were forgiven among them.
+    /// Permits, available (or owed), outstanding and forgotten together.
     issued: isize,
     bound: Option<usize>,
 }
@@ -129,7 +129,8 @@ impl RawSemaphore {
         let mut word = self.word();
         // Nothing is always there, behind any queue and any debt.
         while n == 0 || (!word.is_queued() && word.permits() >= n as isize) {
-            // Acquire: pairs with the Release in `give_back`. Relaxed on failure: nothing was taken.
+            // Acquire: pairs with the Release in `give_back` and `grant_first`. Relaxed on failure:
+            // nothing was taken.
             match self.permits().compare_exchange_weak(
                 word.0,
                 word.0 - delta(n),
@@ -267,7 +268,7 @@ impl RawSemaphore {
     /// Returns `n` acquired permits.
     #[inline]
     pub(super) fn give_back(&self, n: usize) {
-        // Release: pairs with the Acquire in `try_acquire` and `grant`.
+        // Release: pairs with the Acquire in `try_acquire` and `grant_first`.
         let word = Word(self.permits().fetch_add(delta(n), Ordering::Release));
         if word.is_queued() {
             self.grant();
@@ -299,10 +300,11 @@ impl RawSemaphore {
         let mut batch = WakeBatch::new();
         batch.push(first);
         self.queue.fill_batch(&mut batch, |list, batch| {
-            while !batch.is_full()
-                && let waker @ Some(_) = self.grant_first(list, 0)
-            {
-                batch.push(waker);
+            while !batch.is_full() {
+                match self.grant_first(list, 0) {
+                    None => return,
+                    waker => batch.push(waker),
+                }
             }
         });
         batch.finish();
@@ -343,40 +345,37 @@ impl RawSemaphore {
 
     pub(super) fn try_release(&self, n: usize) -> Result<(), ReleaseError> {
         let mut list = self.queue.lock();
+        self.forgive(&mut list);
         let limit = list.bound.unwrap_or(MAX_PERMITS);
         if n > MAX_PERMITS || self.total(&list) + n as isize > limit as isize {
             return Err(ReleaseError);
         }
-        list.issued += n as isize;
+        list.issued = list.issued.wrapping_add(n as isize);
         self.serve(list, n);
         Ok(())
     }
 
-    /// Available (or owed) and outstanding permits together.
-    fn total(&self, list: &List<'_>) -> isize {
-        // Relaxed: the count alone.
-        list.issued - self.queue.word.forgotten.load(Ordering::Relaxed)
-    }
-
-    /// `n` outstanding permits will never come back.
-    #[inline]
-    pub(super) fn forget(&self, n: usize) {
-        // AcqRel: pairs with the RMW in `resize`.
-        self.queue.word.forgotten.fetch_add(n as isize, Ordering::AcqRel);
-        if self.word().permits() < 0 {
-            self.forgive(&mut self.queue.lock());
-        }
-    }
-
     /// Under the list lock: a debt that nobody is left to pay is no more.
-    #[cold]
     fn forgive(&self, list: &mut List<'_>) {
         let total = self.total(list);
         if total < 0 {
             // Relaxed: it only lowers the debt, nobody can acquire what this adds.
             self.permits().fetch_sub(total * PERMIT, Ordering::Relaxed);
-            list.issued -= total;
+            list.issued = list.issued.wrapping_sub(total);
         }
+    }
+
+    /// Available (or owed) and outstanding permits together.
+    fn total(&self, list: &List<'_>) -> isize {
+        // Relaxed: the count alone.
+        list.issued.wrapping_sub(self.queue.word.forgotten.load(Ordering::Relaxed))
+    }
+
+    /// `n` outstanding permits will never come back.
+    #[inline]
+    pub(super) fn forget(&self, n: usize) {
+        // Relaxed: the count alone.
+        self.queue.word.forgotten.fetch_add(n as isize, Ordering::Relaxed);
     }
 
     /// Takes up to `n` available permits out of circulation.
@@ -393,7 +392,7 @@ impl RawSemaphore {
                 Ordering::Relaxed,
             ) {
                 Ok(_) => {
-                    list.issued -= taken as isize;
+                    list.issued = list.issued.wrapping_sub(taken as isize);
                     return taken;
                 }
                 Err(seen) => word = Word(seen),
@@ -404,19 +403,12 @@ impl RawSemaphore {
     pub(super) fn resize(&self, total: usize) {
         let mut list = self.queue.lock();
         let change = total as isize - self.total(&list);
-        list.issued += change;
+        list.issued = list.issued.wrapping_add(change);
         if let Some(bound) = &mut list.bound {
             *bound = total;
         }
-        // Release where it grows, as in `give_back`. Below zero it is a debt. Under the list lock:
-        // `forget_available` must not take what this has written off.
+        // Release where it grows, as in `give_back`. Below zero it is a debt.
         let word = Word(self.permits().fetch_add(change * PERMIT, Ordering::Release));
-        if change < 0 {
-            // AcqRel: of this and the RMW in `forget` one comes first. If this one, the other sees
-            // the debt; if the other, `forgive` sees what was forgotten.
-            self.queue.word.forgotten.fetch_add(0, Ordering::AcqRel);
-            self.forgive(&mut list);
-        }
         drop(list);
         if word.is_queued() {
             self.grant();

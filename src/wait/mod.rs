@@ -57,7 +57,7 @@
 //!   lock is held (I1), so whoever changes the word wakes somebody, and each wake-up is followed by
 //!   the next. (The queue has one event that another word tells, the return of a reservation; there
 //!   both sides do an RMW on the same word. And an eviction moves two words; there the sleeper
-//!   looks twice.)
+//!   looks at them in the order that shows a move of both.)
 //! * **I5** No user code runs under the list lock: not `clone`, `wake` or `drop` of a waker, no
 //!   destructor, no closure. A waker is cloned before the lock and the state looked at again; a
 //!   replaced one is dropped after it.

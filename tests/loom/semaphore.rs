@@ -373,7 +373,7 @@ fn forget_against_acquire() {
 /// A shrinking resize meets permits that are being forgotten: what is forgotten has not been
 /// written off as well.
 ///
-/// Kills: a resize in two steps.
+/// Kills: permits that are taken out of circulation and still counted.
 #[test]
 fn resize_against_forget() {
     // Fewer than 50 executions: both decide in one section of the list lock.
@@ -388,11 +388,31 @@ fn resize_against_forget() {
     });
 }
 
+/// Permits that are owed are forgotten while others are released: so many do not fit the bound,
+/// whichever comes first.
+///
+/// Kills: a debt that outlives the permits. Few executions: one RMW meets one section of the list
+/// lock.
+#[test]
+fn debt_forgotten_against_release() {
+    explore("semaphore: debt forgotten against release", || {
+        let semaphore = Arc::new(Semaphore::bounded(3));
+        let permits = semaphore.acquire_many_owned(3);
+        semaphore.resize(1);
+        let other = Arc::clone(&semaphore);
+        let giver = thread::spawn(move || other.try_release(3).is_err());
+        permits.forget();
+        assert!(giver.join().unwrap());
+        semaphore.release(1);
+        assert_eq!(semaphore.available(), 1);
+    });
+}
+
 /// The last permit that is out is forgotten while a resize makes it a debt: nobody is left to pay,
 /// and the next release is available.
 ///
-/// Kills: a debt that outlives the permits; one that neither of the two sees. Few executions: two
-/// operations on two words meet.
+/// Kills: a debt that outlives the permits. Few executions: one RMW meets one section of the list
+/// lock.
 #[test]
 fn permit_forgotten_against_shrink() {
     explore("semaphore: permit forgotten against shrink", || {
