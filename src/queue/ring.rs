@@ -240,8 +240,8 @@ impl<T> Ring<T> {
     fn slot(&self, position: u64) -> &Slot<T> {
         let index = (position & (self.one_lap - 1)) as usize;
         debug_assert!(index < self.slots.len());
-        // SAFETY: a position's index is below the capacity: they begin at 0, and `step` and `advance`
-        // go on with the next lap behind the last slot.
+        // SAFETY: a position's index is below the capacity: they begin at 0, and `step` and
+        // `advance` go on with the next lap behind the last slot.
         unsafe { self.slots.get_unchecked(index) }
     }
 
@@ -282,10 +282,11 @@ impl<T> Ring<T> {
     pub(super) fn claim_push_at_once(&self) -> Option<Place<'_, T>> {
         // Acquire: as in `claim_push`.
         let word = Word(self.tail.load(Ordering::Acquire));
-        if !word.is_plain() || self.stamp(word.position()) != word.position() {
+        let slot = self.slot(word.position());
+        if !word.is_plain() || slot.stamp() != word.position() {
             return None;
         }
-        match self.claim_tail(word, self.step(word)) {
+        match self.claim_tail(word, self.step(word), slot) {
             Ok(place) => Some(place),
             Err(_) => {
                 lost_once();
@@ -336,22 +337,24 @@ impl<T> Ring<T> {
     #[inline]
     fn take_place(&self, word: Word, reserved: u64, flag: u64) -> Result<Place<'_, T>, Word> {
         let next = self.step(Word((word.0 & !RESERVED) | (reserved * RESERVED_ONE) | flag));
-        self.claim_tail(word, next)
+        self.claim_tail(word, next, self.slot(word.position()))
     }
 
-    /// Claims the tail place by moving `tail` from `word` to `next`.
+    /// Claims the tail place, which is `slot`, by moving `tail` from `word` to `next`.
     #[inline]
-    fn claim_tail(&self, word: Word, next: Word) -> Result<Place<'_, T>, Word> {
+    fn claim_tail<'a>(
+        &'a self,
+        word: Word,
+        next: Word,
+        slot: &'a Slot<T>,
+    ) -> Result<Place<'a, T>, Word> {
         let position = word.position();
         // AcqRel: whoever sees this claim sees those before it, on both words (see the orderings).
         // Acquire on failure: the same for the word that was seen.
         match self.tail.compare_exchange_weak(word.0, next.0, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => Ok(Place {
-                slot: self.slot(position),
-                position,
-                wakes: word.is_waited_on(),
-                _pass: self.gate.enter(),
-            }),
+            Ok(_) => {
+                Ok(Place { slot, position, wakes: word.is_waited_on(), _pass: self.gate.enter() })
+            }
             Err(seen) => Err(Word(seen)),
         }
     }
@@ -422,10 +425,11 @@ impl<T> Ring<T> {
     pub(super) fn pop_at_once(&self) -> Option<(T, bool)> {
         // Acquire: as in `pop`.
         let word = Word(self.head.load(Ordering::Acquire));
-        if self.stamp(word.position()) != word.position() + 1 {
+        let slot = self.slot(word.position());
+        if slot.stamp() != word.position() + 1 {
             return None;
         }
-        match self.claim_head(word) {
+        match self.claim_head(word, slot) {
             Ok(claimed) => Some(claimed),
             Err(_) => {
                 lost_once();
@@ -441,8 +445,9 @@ impl<T> Ring<T> {
         let mut word = Word(self.head.load(Ordering::Acquire));
         let mut collision = Collision::new();
         loop {
-            if self.stamp(word.position()) == word.position() + 1 {
-                match self.claim_head(word) {
+            let slot = self.slot(word.position());
+            if slot.stamp() == word.position() + 1 {
+                match self.claim_head(word, slot) {
                     Ok(claimed) => return Ok(claimed),
                     Err(seen) => {
                         word = seen;
@@ -455,18 +460,17 @@ impl<T> Ring<T> {
         }
     }
 
-    /// Claims the head's place, whose stamp says that the item is there, and takes it. The flag tells
-    /// that senders are queued.
+    /// Claims the head's place, `slot`, whose stamp says that the item is there, and takes it. The
+    /// flag tells that senders are queued.
     #[inline]
-    fn claim_head(&self, word: Word) -> Result<(T, bool), Word> {
-        let position = word.position();
-        let next = self.step(word);
+    fn claim_head(&self, word: Word, slot: &Slot<T>) -> Result<(T, bool), Word> {
+        let (next, freed) = (self.step(word), self.next_lap(word.position()));
         // AcqRel, Acquire: as in `claim_tail`.
         match self.head.compare_exchange_weak(word.0, next.0, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => {
                 let _pass = self.gate.enter();
                 // SAFETY: claimed by this CAS, and the stamp says that the item is there.
-                Ok((unsafe { self.take(position) }, word.is_waited_on()))
+                Ok((unsafe { slot.take(freed) }, word.is_waited_on()))
             }
             Err(seen) => Err(Word(seen)),
         }
@@ -547,7 +551,7 @@ impl<T> Ring<T> {
                 }
                 continue;
             }
-            if let Ok((evicted, _)) = self.claim_head(word) {
+            if let Ok((evicted, _)) = self.claim_head(word, self.slot(position)) {
                 break Some(evicted);
             }
         };
@@ -584,13 +588,13 @@ impl<T> Ring<T> {
         self.flagged(side).fetch_or(WAIT, Ordering::AcqRel);
     }
 
-    /// Whether one of this side may sleep: the proof with its `WAIT` set and its list lock held, and
-    /// a guess without.
+    /// Whether one of this side may sleep: the proof with its `WAIT` set and its list lock held,
+    /// and a guess without.
     #[inline]
     pub(super) fn is_blocked(&self, side: Blocked) -> bool {
-        // Acquire, and `tail` first: `close` drains the list under the list lock that is held, so its
-        // flag is seen. An eviction moves the head and wakes nobody, for it makes no room: an old
-        // head and a new tail would look full. Who sees its flag gone sees the new head.
+        // Acquire, and `tail` first: `close` drains the list under the list lock that is held, so
+        // its flag is seen. An eviction moves the head and wakes nobody, for it makes no room: an
+        // old head and a new tail would look full. Who sees its flag gone sees the new head.
         let tail = Word(self.tail.load(Ordering::Acquire));
         let head = Word(self.head.load(Ordering::Acquire));
         if tail.is_closed() {

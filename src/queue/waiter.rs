@@ -197,8 +197,8 @@ impl<'a, T, S: Side> Waiter<'a, T, S> {
         Poll::Ready(result)
     }
 
-    /// The wait has been worth it, or hopeless: a notification has served its purpose, and a node that
-    /// is still queued leaves.
+    /// The wait has been worth it, or hopeless: a notification has served its purpose, and a node
+    /// that is still queued leaves.
     #[inline]
     pub(super) fn end(self: Pin<&mut Self>) {
         match self.node.state() {
