@@ -94,12 +94,14 @@ impl Drop for WakeBatch {
 }
 
 /// Calls one waker. A panic goes on, unless the thread is unwinding already.
+#[inline]
 pub(crate) fn wake(waker: Option<Waker>) {
     guard(waker, Waker::wake);
 }
 
 /// Drops one waker, which is user code too. A panic goes on, unless the thread is unwinding
 /// already.
+#[inline]
 pub(crate) fn discard(waker: Option<Waker>) {
     guard(waker, drop);
 }
@@ -109,6 +111,7 @@ pub(crate) fn discard(waker: Option<Waker>) {
 pub(crate) struct Stale(pub(super) Option<Waker>);
 
 impl Drop for Stale {
+    #[inline]
     fn drop(&mut self) {
         discard(self.0.take());
     }
@@ -136,14 +139,16 @@ impl<F: FnOnce()> Drop for Finally<F> {
     }
 }
 
+#[inline]
 fn guard(waker: Option<Waker>, f: fn(Waker)) {
     let Some(waker) = waker else { return };
-    if panicking() {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| f(waker))) {
-            forget_payload(payload);
-        }
-    } else {
-        f(waker);
+    if panicking() { guard_unwinding(waker, f) } else { f(waker) }
+}
+
+#[cold]
+fn guard_unwinding(waker: Waker, f: fn(Waker)) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| f(waker))) {
+        forget_payload(payload);
     }
 }
 

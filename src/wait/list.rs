@@ -139,6 +139,7 @@ impl List {
     /// # Safety
     ///
     /// The list lock is held; `node` is pinned, in no list, and leaves this one before it is freed.
+    #[inline]
     pub(super) unsafe fn insert(
         &mut self,
         node: NonNull<Node>,
@@ -182,6 +183,7 @@ impl List {
     }
 
     /// Takes the first node out and leaves it in `state`; this is the last access to it.
+    #[inline]
     pub(super) fn pop(&mut self, state: State) -> Option<Waker> {
         let node = NonNull::new(self.head.cast_mut())?;
         // SAFETY: the head is linked in this list.
