@@ -40,7 +40,6 @@ pub(crate) use ::std::sync::Arc;
 /// Whether this thread unwinds.
 #[inline]
 #[expect(clippy::disallowed_methods, reason = "the one place that names the platform")]
-#[inline]
 pub(crate) fn panicking() -> bool {
     ::std::thread::panicking()
 }
