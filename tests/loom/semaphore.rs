@@ -162,8 +162,8 @@ fn served_in_order() {
 /// One release serves a thread and a task that are both waiting, or on their way; afterwards nobody
 /// queues.
 ///
-/// Kills: a grant that stops after the first, or that still counts those whom it has served, for
-/// itself or in the list.
+/// Kills: a grant that stops after the first, or that keeps the queue flag for those whom it has
+/// served.
 #[test]
 fn one_release_serves_two() {
     explore("semaphore: one release serves two", || {
