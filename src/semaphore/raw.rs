@@ -345,9 +345,10 @@ impl RawSemaphore {
 
     pub(super) fn try_release(&self, n: usize) -> Result<(), ReleaseError> {
         let mut list = self.queue.lock();
-        self.forgive(&mut list);
+        // Counted once: more may be forgotten at any time.
+        let total = self.forgive(&mut list);
         let limit = list.bound.unwrap_or(MAX_PERMITS);
-        if n > MAX_PERMITS || self.total(&list) + n as isize > limit as isize {
+        if n > MAX_PERMITS || total + n as isize > limit as isize {
             return Err(ReleaseError);
         }
         list.issued = list.issued.wrapping_add(n as isize);
@@ -355,14 +356,16 @@ impl RawSemaphore {
         Ok(())
     }
 
-    /// Under the list lock: a debt that nobody is left to pay is no more.
-    fn forgive(&self, list: &mut List<'_>) {
+    /// Under the list lock: a debt that nobody is left to pay is no more. Returns the total.
+    fn forgive(&self, list: &mut List<'_>) -> isize {
         let total = self.total(list);
-        if total < 0 {
-            // Relaxed: it only lowers the debt, nobody can acquire what this adds.
-            self.permits().fetch_sub(total * PERMIT, Ordering::Relaxed);
-            list.issued = list.issued.wrapping_sub(total);
+        if total >= 0 {
+            return total;
         }
+        // Relaxed: it only lowers the debt, nobody can acquire what this adds.
+        self.permits().fetch_sub(total * PERMIT, Ordering::Relaxed);
+        list.issued = list.issued.wrapping_sub(total);
+        0
     }
 
     /// Available (or owed) and outstanding permits together.

@@ -391,8 +391,8 @@ fn resize_against_forget() {
 /// Permits that are owed are forgotten while others are released: so many do not fit the bound,
 /// whichever comes first.
 ///
-/// Kills: a debt that outlives the permits. Few executions: one RMW meets one section of the list
-/// lock.
+/// Kills: a debt that outlives the permits; a total that is looked at twice. Few executions: one RMW
+/// meets one section of the list lock.
 #[test]
 fn debt_forgotten_against_release() {
     explore("semaphore: debt forgotten against release", || {
