@@ -87,7 +87,7 @@ impl Word {
 /// ```
 pub struct Event {
     /// Under the list lock: the epoch.
-    queue: WaitQueue<AtomicU32, usize>,
+    queue: WaitQueue<AtomicU32, u32, u32>,
 }
 
 impl Event {
@@ -233,7 +233,7 @@ impl Event {
     /// Dropping the future withdraws the wait; nothing is lost.
     #[inline]
     pub fn wait_async(&self) -> EventFuture<'_> {
-        EventFuture { wait: Wait { event: Some(self), node: Node::new() } }
+        EventFuture { wait: Wait { event: Some(self), node: Node::new(0) } }
     }
 
     /// How many threads and tasks are registered and not yet freed: a snapshot.
@@ -246,7 +246,7 @@ impl Event {
     /// `node` is only ever queued on this event, and [`Event::cancel`] is called before it is
     /// freed.
     #[inline]
-    unsafe fn poll(&self, node: Pin<&Node>, cx: &Context<'_>) -> Poll<()> {
+    unsafe fn poll(&self, node: Pin<&Node<u32>>, cx: &Context<'_>) -> Poll<()> {
         match node.state() {
             State::Idle if self.is_set() => return Poll::Ready(()),
             State::Granted => {
@@ -262,7 +262,7 @@ impl Event {
     /// # Safety
     ///
     /// As for [`Event::poll`].
-    unsafe fn poll_slow(&self, node: Pin<&Node>, cx: &Context<'_>) -> Poll<()> {
+    unsafe fn poll_slow(&self, node: Pin<&Node<u32>>, cx: &Context<'_>) -> Poll<()> {
         loop {
             match node.state() {
                 State::Granted => {
@@ -324,14 +324,14 @@ impl Event {
     ///
     /// `node` is only ever queued on this event.
     #[inline(never)]
-    unsafe fn cancel(&self, node: Pin<&Node>) {
+    unsafe fn cancel(&self, node: Pin<&Node<u32>>) {
         // SAFETY: the caller's promise.
         let (_, _stale) = unsafe { self.queue.withdraw(node, Self::note_departures) };
     }
 
     /// Under the list lock: waiters have left.
     #[inline]
-    fn note_departures(list: &mut Locked<'_, AtomicU32, usize>) {
+    fn note_departures(list: &mut Locked<'_, AtomicU32, u32, u32>) {
         if list.is_empty() {
             // Relaxed: the list lock orders those who queue.
             list.word().fetch_and(!QUEUED, Ordering::Relaxed);
@@ -370,7 +370,7 @@ pin_project! {
         // `None` after completion.
         event: Option<E>,
         #[pin]
-        node: Node,
+        node: Node<u32>,
     }
 
     impl<E: Deref<Target = Event>> PinnedDrop for Wait<E> {

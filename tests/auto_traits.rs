@@ -8,7 +8,7 @@ use futures::future::FusedFuture;
 use futures::stream::FusedStream;
 use futures::{Sink, Stream};
 use static_assertions::{
-    assert_impl_all, assert_not_impl_any, assert_type_eq_all, const_assert, const_assert_eq,
+    assert_impl_all, assert_not_impl_any, assert_type_eq_all, const_assert_eq,
 };
 use std::cell::Cell;
 use std::error::Error;
@@ -250,8 +250,7 @@ const NODE: usize = size_of::<EventFuture<'_>>() - WORD;
 mod sizes {
     use super::*;
 
-    const_assert!(NODE <= 48);
-    const_assert_eq!(NODE, 48);
+    const_assert_eq!(NODE, 40);
 
     const_assert_eq!(size_of::<Lock<()>>(), 16);
     const_assert_eq!(size_of::<Lock<u64>>(), 24);
@@ -270,10 +269,15 @@ mod sizes {
     const_assert_eq!(size_of::<Event>(), 24);
     const_assert_eq!(size_of::<EventFuture<'_>>(), NODE + WORD);
 
+    // A future that may be there needs no more room.
+    const_assert_eq!(size_of::<Option<of::LockFuture<u8>>>(), NODE + WORD);
+    const_assert_eq!(size_of::<Option<AcquireFuture<'_>>>(), NODE + 2 * WORD);
+    const_assert_eq!(size_of::<Option<EventFuture<'_>>>(), NODE + WORD);
+
     const_assert_eq!(size_of::<Condition>(), 32);
-    const_assert_eq!(size_of::<of::Wait<u8>>(), NODE + 4 * WORD);
-    const_assert_eq!(size_of::<of::OwnedWait<u8>>(), NODE + 4 * WORD);
-    const_assert_eq!(size_of::<of::WaitWhile<u8>>(), NODE + 7 * WORD);
+    const_assert_eq!(size_of::<of::Wait<u8>>(), NODE + 5 * WORD);
+    const_assert_eq!(size_of::<of::OwnedWait<u8>>(), NODE + 5 * WORD);
+    const_assert_eq!(size_of::<of::WaitWhile<u8>>(), NODE + 8 * WORD);
 
     const_assert_eq!(size_of::<of::Slot<u8>>(), WORD);
     const_assert_eq!(size_of::<of::PopFuture<u64>>(), NODE + 2 * WORD);

@@ -111,7 +111,7 @@ use std::time::{Duration, Instant};
 /// assert_eq!(thread.join().unwrap(), 2);
 /// ```
 pub struct Condition {
-    queue: WaitQueue<AtomicU32, Tie>,
+    queue: WaitQueue<AtomicU32, Tie, u32>,
 }
 
 /// A value of the word; the other one is 0.
@@ -120,7 +120,7 @@ const QUEUED: u32 = 1;
 /// What the list lock guards.
 struct Tie {
     lock: usize,
-    epoch: usize,
+    epoch: u32,
 }
 
 impl Condition {
@@ -369,7 +369,7 @@ impl Condition {
     /// Wakes up to `n` waiters, in the order in which they came, and returns how many.
     #[inline]
     pub fn notify(&self, n: usize) -> usize {
-        if self.may_have_waiters() { self.notify_up_to(n, State::Notified) } else { 0 }
+        if n > 0 && self.may_have_waiters() { self.notify_up_to(n, State::Notified) } else { 0 }
     }
 
     /// Wakes everyone who waits, and returns how many. Who comes later is not woken.
@@ -385,7 +385,7 @@ impl Condition {
     }
 
     /// Under the list lock: waiters have left.
-    fn note_departures(list: &mut Locked<'_, AtomicU32, Tie>) {
+    fn note_departures(list: &mut Locked<'_, AtomicU32, Tie, u32>) {
         if list.is_empty() {
             // Relaxed: a notifier that this concerns has held the list lock.
             list.word().store(0, Ordering::Relaxed);

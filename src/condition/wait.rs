@@ -56,7 +56,7 @@ pin_project! {
         // The async face: the guard must be its owner's only one.
         outermost: bool,
         #[pin]
-        node: Node,
+        node: Node<u32>,
     }
 
     impl<G: ConditionGuard> PinnedDrop for Notification<'_, G> {
@@ -74,7 +74,7 @@ fn refuse<G: ConditionGuard>(guard: G) -> ! {
 
 impl<'a, G: ConditionGuard> Notification<'a, G> {
     pub(super) fn new(condition: &'a Condition, guard: G, outermost: bool) -> Self {
-        Self { condition, guard: Some(guard), lock: None, outermost, node: Node::new() }
+        Self { condition, guard: Some(guard), lock: None, outermost, node: Node::new(0) }
     }
 
     /// Registers, then lets go of the lock.
@@ -159,7 +159,7 @@ impl Condition {
     /// # Safety
     ///
     /// `node` is in no list, only ever queued here, and withdrawn before it is freed.
-    unsafe fn register(&self, node: Pin<&Node>, waker: Waker, address: usize) {
+    unsafe fn register(&self, node: Pin<&Node<u32>>, waker: Waker, address: usize) {
         let mut list = self.queue.lock_for_insert();
         if list.is_empty() {
             list.lock = address;

@@ -37,7 +37,7 @@ pin_project! {
 impl<'a, T: ?Sized> LockFuture<'a, T> {
     #[inline]
     pub(super) fn new(lock: &'a Lock<T>) -> Self {
-        Self { lock: Some(lock), node: Node::new() }
+        Self { lock: Some(lock), node: Node::new(()) }
     }
 }
 
@@ -92,7 +92,7 @@ pin_project! {
 impl<T: ?Sized> OwnedLockFuture<T> {
     #[inline]
     pub(super) fn new(lock: Arc<Lock<T>>) -> Self {
-        Self { lock: Some(lock), node: Node::new() }
+        Self { lock: Some(lock), node: Node::new(()) }
     }
 }
 

@@ -366,7 +366,7 @@ impl RawLock {
         // Who was notified and lost keeps its place.
         let place = if comer == Comer::Notified { Place::Front } else { Place::Back };
         // SAFETY: in no list, and the caller's promise.
-        unsafe { list.insert(node, place, waker, 0) };
+        unsafe { list.insert(node, place, waker, ()) };
         false
     }
 
@@ -429,7 +429,7 @@ impl RawLock {
                 break;
             }
         }
-        let mut wait = pin!(ThreadWait { lock: self, node: Node::new(), barring: false });
+        let mut wait = pin!(ThreadWait { lock: self, node: Node::new(()), barring: false });
         let mut round = 0;
         loop {
             let (limit, is_deadline) = patience(deadline, round);

@@ -144,7 +144,7 @@ impl<T> Waiter<'_, T, Receivers> {
 impl<'a, T, S: Side> Waiter<'a, T, S> {
     #[inline]
     pub(super) fn new(queue: &'a BoundedQueue<T>) -> Self {
-        Self { queue, node: Node::new(), side: PhantomData }
+        Self { queue, node: Node::new(()), side: PhantomData }
     }
 
     pub(super) fn queue(&self) -> &'a BoundedQueue<T> {
@@ -232,7 +232,7 @@ impl<'a, T, S: Side> Waiter<'a, T, S> {
         }
         if queue.ring.is_blocked(S::SIDE) {
             // SAFETY: in no list, only ever queued on this one, and withdrawn by `drop`.
-            unsafe { list.insert(node, place, waker, 0) };
+            unsafe { list.insert(node, place, waker, ()) };
             return true;
         }
         if is_first {

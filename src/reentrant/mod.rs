@@ -513,7 +513,7 @@ pin_project! {
 
 impl<'a, T: ?Sized> ReentrantLockFuture<'a, T> {
     fn new(lock: &'a ReentrantLock<T>, owner: u64) -> Self {
-        Self { lock: Some(lock), owner, node: Node::new() }
+        Self { lock: Some(lock), owner, node: Node::new(()) }
     }
 }
 

@@ -38,9 +38,9 @@ pin_project! {
     struct Wait<S: Deref<Target = Semaphore>> {
         // `None` after completion.
         semaphore: Option<S>,
-        count: usize,
+        // How many permits.
         #[pin]
-        node: Node,
+        node: Node<usize>,
     }
 
     impl<S: Deref<Target = Semaphore>> PinnedDrop for Wait<S> {
@@ -49,7 +49,7 @@ pin_project! {
             let this = this.project();
             if let Some(semaphore) = this.semaphore.take() {
                 // SAFETY: the node is only ever queued on this semaphore.
-                unsafe { semaphore.raw.cancel(this.node.as_ref(), *this.count) };
+                unsafe { semaphore.raw.cancel(this.node.as_ref()) };
             }
         }
     }
@@ -58,7 +58,7 @@ pin_project! {
 impl<S: Deref<Target = Semaphore>> Wait<S> {
     #[inline]
     fn new(semaphore: S, count: usize) -> Self {
-        Self { semaphore: Some(semaphore), count, node: Node::new() }
+        Self { semaphore: Some(semaphore), node: Node::new(count) }
     }
 
     /// Whose permits it has acquired, and how many.
@@ -67,14 +67,14 @@ impl<S: Deref<Target = Semaphore>> Wait<S> {
         let this = self.project();
         let Some(semaphore) = this.semaphore.as_deref() else { finished(what) };
         // SAFETY: the node is only ever queued on this semaphore; `drop` cancels.
-        ready!(unsafe { semaphore.raw.poll(this.node.as_ref(), *this.count, cx) });
+        ready!(unsafe { semaphore.raw.poll(this.node.as_ref(), cx) });
         let Some(semaphore) = this.semaphore.take() else { finished(what) };
-        Poll::Ready((semaphore, *this.count))
+        Poll::Ready((semaphore, this.node.arg()))
     }
 
     fn describe(&self, what: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(what)
-            .field("count", &self.count)
+            .field("count", &self.node.arg())
             .field("wait", &self.node)
             .finish_non_exhaustive()
     }

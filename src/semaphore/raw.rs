@@ -85,10 +85,10 @@ pub(super) struct Words {
 }
 
 pub(super) struct RawSemaphore {
-    queue: WaitQueue<Words, Books>,
+    queue: WaitQueue<Words, Books, usize>,
 }
 
-type List<'a> = Locked<'a, Words, Books>;
+type List<'a> = Locked<'a, Words, Books, usize>;
 
 impl RawSemaphore {
     const_fn! {
@@ -167,9 +167,9 @@ impl RawSemaphore {
     /// `node` is only ever queued on this semaphore, and [`RawSemaphore::cancel`] is called
     /// before it is freed.
     #[inline]
-    pub(super) unsafe fn poll(&self, node: Pin<&Node>, n: usize, cx: &Context<'_>) -> Poll<()> {
+    pub(super) unsafe fn poll(&self, node: Pin<&Node<usize>>, cx: &Context<'_>) -> Poll<()> {
         match node.state() {
-            State::Idle if self.try_acquire(n) => return Poll::Ready(()),
+            State::Idle if self.try_acquire(node.arg()) => return Poll::Ready(()),
             State::Granted => {
                 node.reset();
                 return Poll::Ready(());
@@ -177,13 +177,14 @@ impl RawSemaphore {
             _ => {}
         }
         // SAFETY: the caller's promise.
-        unsafe { self.poll_slow(node, n, cx) }
+        unsafe { self.poll_slow(node, cx) }
     }
 
     /// # Safety
     ///
     /// As for [`RawSemaphore::poll`].
-    unsafe fn poll_slow(&self, node: Pin<&Node>, n: usize, cx: &Context<'_>) -> Poll<()> {
+    unsafe fn poll_slow(&self, node: Pin<&Node<usize>>, cx: &Context<'_>) -> Poll<()> {
+        let n = node.arg();
         loop {
             match node.state() {
                 State::Idle | State::Notified => {
@@ -244,7 +245,7 @@ impl RawSemaphore {
     ///
     /// `node` is only ever queued on this semaphore.
     #[inline(never)]
-    pub(super) unsafe fn cancel(&self, node: Pin<&Node>, n: usize) {
+    pub(super) unsafe fn cancel(&self, node: Pin<&Node<usize>>) {
         let mut next_fits = false;
         // SAFETY: the caller's promise.
         let (state, _stale) = unsafe {
@@ -259,7 +260,7 @@ impl RawSemaphore {
             })
         };
         if state == State::Granted {
-            self.give_back(n);
+            self.give_back(node.arg());
         } else if next_fits {
             self.grant();
         }
@@ -284,27 +285,25 @@ impl RawSemaphore {
     /// Adds `n` permits, and [grants](Self::grant).
     #[inline]
     fn serve(&self, mut list: List<'_>, n: usize) {
-        let waker = self.grant_first(&mut list, n);
-        let more = waker.is_some() && self.is_enough_for_first(&mut list);
+        let Some(waker) = self.grant_first(&mut list, n) else { return };
+        let more = self.is_enough_for_first(&mut list);
         drop(list);
         if more {
             self.grant_others(waker);
         } else {
-            wake(waker);
+            wake(Some(waker));
         }
     }
 
     /// Who is left to be woken after `first`, and whoever else has enough permits.
     #[cold]
-    fn grant_others(&self, first: Option<Waker>) {
+    fn grant_others(&self, first: Waker) {
         let mut batch = WakeBatch::new();
         batch.push(first);
         self.queue.fill_batch(&mut batch, |list, batch| {
             while !batch.is_full() {
-                match self.grant_first(list, 0) {
-                    None => return,
-                    waker => batch.push(waker),
-                }
+                let Some(waker) = self.grant_first(list, 0) else { return };
+                batch.push(waker);
             }
         });
         batch.finish();

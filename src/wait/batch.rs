@@ -11,7 +11,7 @@ use std::task::Waker;
 /// Wakers in the order in which they are to be called. Dropping it calls the rest.
 pub(crate) struct WakeBatch {
     /// `called .. len` are there.
-    wakers: [MaybeUninit<Option<Waker>>; WAKE_BATCH],
+    wakers: [MaybeUninit<Waker>; WAKE_BATCH],
     called: usize,
     len: usize,
     /// The first panic of a waker; it goes on once everyone has been woken.
@@ -30,7 +30,7 @@ impl WakeBatch {
 
     /// Takes from `next` as long as it gives something and there is room. Returns how many.
     #[inline]
-    pub(super) fn fill(&mut self, mut next: impl FnMut() -> Option<Option<Waker>>) -> usize {
+    pub(super) fn fill(&mut self, mut next: impl FnMut() -> Option<Waker>) -> usize {
         let mut count = 0;
         for slot in &mut self.wakers[self.len..] {
             let Some(waker) = next() else { break };
@@ -42,7 +42,7 @@ impl WakeBatch {
     }
 
     /// Adds one waker. There is room.
-    pub(crate) fn push(&mut self, waker: Option<Waker>) {
+    pub(crate) fn push(&mut self, waker: Waker) {
         self.wakers[self.len].write(waker);
         self.len += 1;
     }
@@ -53,10 +53,7 @@ impl WakeBatch {
                 for (index, slot) in self.wakers[..self.len].iter().enumerate().skip(self.called) {
                     self.called = index + 1;
                     // SAFETY: filled, and counted as called from now on.
-                    let waker = unsafe { slot.assume_init_read() };
-                    if let Some(waker) = waker {
-                        waker.wake();
-                    }
+                    unsafe { slot.assume_init_read() }.wake();
                 }
             }));
             if let Err(payload) = calls {
@@ -74,7 +71,7 @@ impl WakeBatch {
             let last = unsafe { self.wakers[self.called].assume_init_read() };
             (self.called, self.len) = (0, 0);
             // Nobody is left behind if it panics.
-            return wake(last);
+            return wake(Some(last));
         }
         self.wake();
         if let Some(payload) = self.panic.take() {

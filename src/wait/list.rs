@@ -7,8 +7,9 @@
 //!            ▲_______│
 //! ```
 //!
-//! Links, waker and argument of a node are guarded by the list lock of the queue that it stands
-//! in. Only `state` may be read without it: it tells the waiter that it has left the list.
+//! Links and waker of a node are guarded by the list lock of the queue that it stands in. Its state
+//! may be read without it, and tells the waiter that it has left the list; its argument does not
+//! change while it stands there.
 //! References to a whole node are never formed here but for the shared one of its own future;
 //! neighbours are reached through raw pointers.
 
@@ -36,40 +37,61 @@ pub(crate) enum State {
     Granted = 3,
 }
 
-/// One wait: what a future keeps in the list.
-pub(crate) struct Node {
-    /// Filled when the node is queued for the first time: a wait that is over at once costs nothing.
-    body: UnsafeCell<MaybeUninit<Body>>,
+/// One wait: what a future keeps in the list. `A` is the primitive's own: how many permits, or which
+/// epoch; up to four bytes find room beside the state.
+pub(crate) struct Node<A = ()> {
+    /// Filled while the node is queued: a wait that is over at once costs nothing.
+    body: UnsafeCell<MaybeUninit<Body<A>>>,
+    /// Set by the future, before the node is queued.
+    arg: UnsafeCell<A>,
     state: AtomicU8,
+    /// In the room that is left: an `Option` of a future is no larger than the future.
+    _spare: Spare,
     _pin: PhantomPinned,
 }
 
-struct Body {
-    prev: *const Node,
-    next: *const Node,
-    /// `Some` exactly while the node is queued.
-    waker: Option<Waker>,
-    /// The primitive's own: how many permits, which epoch, which role.
-    arg: usize,
+struct Body<A> {
+    prev: *const Node<A>,
+    next: *const Node<A>,
+    waker: Waker,
+}
+
+/// A byte with one value, and 255 that it never has.
+#[derive(Clone, Copy)]
+#[repr(u8)]
+enum Spare {
+    Byte = 0,
 }
 
 // SAFETY: the raw links and the waker are only touched under the list lock (I2), or by the one
 // future that owns the node while it is in no list; `Waker` itself is `Send + Sync`.
-unsafe impl Send for Node {}
+unsafe impl<A: Send> Send for Node<A> {}
 // SAFETY: as above; a shared `Node` offers `state`, an atomic, and nothing else without the lock.
-unsafe impl Sync for Node {}
+unsafe impl<A: Send> Sync for Node<A> {}
 
-impl Node {
+impl<A> Node<A> {
     #[inline]
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(arg: A) -> Self {
         Self {
             body: UnsafeCell::new(MaybeUninit::uninit()),
+            arg: UnsafeCell::new(arg),
             state: AtomicU8::new(State::Idle as u8),
+            _spare: Spare::Byte,
             _pin: PhantomPinned,
         }
     }
 
-    /// Acquire: pairs with the Release in [`Node::set_state`] by which the notifier let go of the
+    /// What it waits for; its future asks.
+    #[inline]
+    pub(crate) fn arg(&self) -> A
+    where
+        A: Copy,
+    {
+        // SAFETY: alive, and only `List::insert` writes it, whose caller keeps the future from reading.
+        unsafe { arg(self) }
+    }
+
+    /// Acquire: pairs with the Release in [`set_state`] by which the notifier let go of the
     /// node, and makes what the notifier did before visible.
     #[inline]
     pub(crate) fn state(&self) -> State {
@@ -88,15 +110,9 @@ impl Node {
         // Relaxed: only the node's own future looks at a node that is in no list.
         self.state.store(State::Idle as u8, Ordering::Relaxed);
     }
-
-    /// Release: hands the node back to its future, which may free it at once (I3).
-    #[inline]
-    fn set_state(&self, state: State) {
-        self.state.store(state as u8, Ordering::Release);
-    }
 }
 
-impl Drop for Node {
+impl<A> Drop for Node<A> {
     #[inline]
     fn drop(&mut self) {
         // A queued node that goes away would leave a dangling pointer in the list. Each
@@ -108,7 +124,7 @@ impl Drop for Node {
     }
 }
 
-impl std::fmt::Debug for Node {
+impl<A> std::fmt::Debug for Node<A> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Node").field(&self.state()).finish()
     }
@@ -121,11 +137,11 @@ pub(crate) enum Place {
     Front,
 }
 
-pub(crate) struct List {
-    head: *const Node,
+pub(crate) struct List<A> {
+    head: *const Node<A>,
 }
 
-impl List {
+impl<A: Copy> List<A> {
     pub(super) const fn new() -> Self {
         Self { head: std::ptr::null() }
     }
@@ -138,21 +154,27 @@ impl List {
     ///
     /// # Safety
     ///
-    /// The list lock is held; `node` is pinned, in no list, and leaves this one before it is freed.
+    /// The list lock is held; `node` is pinned, in no list, leaves this one before it is freed, and
+    /// its future, which alone may ask for its argument, does not do so now.
     #[inline]
     pub(super) unsafe fn insert(
         &mut self,
-        node: NonNull<Node>,
+        node: NonNull<Node<A>>,
         place: Place,
         waker: Waker,
-        arg: usize,
+        arg: A,
     ) {
-        let node: *const Node = node.as_ptr();
-        let filled = Body { prev: node, next: node, waker: Some(waker), arg };
+        let node: *const Node<A> = node.as_ptr();
+        let filled = Body { prev: node, next: node, waker };
         // SAFETY: the caller's node is alive.
         unsafe { &(*node).body }.with_mut(|body| {
             // SAFETY: nobody else touches a node that is in no list.
             unsafe { (*body).write(filled) };
+        });
+        // SAFETY: as above.
+        unsafe { &(*node).arg }.with_mut(|cell| {
+            // SAFETY: as above.
+            unsafe { *cell = arg };
         });
         if self.head.is_null() {
             self.head = node;
@@ -170,16 +192,16 @@ impl List {
             }
         }
         // SAFETY: as above. Relaxed would do: everybody else looks under the list lock.
-        unsafe { (*node).set_state(State::Queued) };
+        unsafe { set_state(node, State::Queued) };
     }
 
     /// The argument of the first node.
-    pub(super) fn front_arg(&self) -> Option<usize> {
+    pub(super) fn front_arg(&self) -> Option<A> {
         if self.head.is_null() {
             return None;
         }
         // SAFETY: the head is linked, so it is alive.
-        Some(unsafe { body(self.head, |b| b.arg) })
+        Some(unsafe { arg(self.head) })
     }
 
     /// Takes the first node out and leaves it in `state`; this is the last access to it.
@@ -187,7 +209,7 @@ impl List {
     pub(super) fn pop(&mut self, state: State) -> Option<Waker> {
         let node = NonNull::new(self.head.cast_mut())?;
         // SAFETY: the head is linked in this list.
-        unsafe { self.unlink(node, state) }
+        Some(unsafe { self.unlink(node, state) })
     }
 
     /// Takes nodes out from the front and leaves them in `state`, as long as `batch` has room for
@@ -196,7 +218,7 @@ impl List {
         &mut self,
         state: State,
         batch: &mut WakeBatch,
-        mut wanted: impl FnMut(usize) -> bool,
+        mut wanted: impl FnMut(A) -> bool,
     ) -> usize {
         if self.head.is_null() {
             return 0;
@@ -211,14 +233,13 @@ impl List {
                 return None;
             }
             // SAFETY: linked, and not let go of yet.
-            let (arg, next) = unsafe { body(node, |b| (b.arg, b.next)) };
-            if !wanted(arg) {
+            if !wanted(unsafe { arg(node) }) {
                 return None;
             }
-            // SAFETY: as above.
-            let waker = unsafe { body(node, |b| b.waker.take()) };
+            // SAFETY: as above, and it leaves.
+            let Body { next, waker, .. } = unsafe { empty(node) };
             // SAFETY: as above; the future may free the node from here on (I3).
-            unsafe { (*node).set_state(state) };
+            unsafe { set_state(node, state) };
             head = if node == last { std::ptr::null() } else { next };
             Some(waker)
         });
@@ -239,10 +260,10 @@ impl List {
     ///
     /// The list lock is held and `node` is linked in this list.
     #[inline]
-    pub(super) unsafe fn unlink(&mut self, node: NonNull<Node>, state: State) -> Option<Waker> {
-        let node: *const Node = node.as_ptr();
-        // SAFETY: a linked node is alive.
-        let (prev, next, waker) = unsafe { body(node, |b| (b.prev, b.next, b.waker.take())) };
+    pub(super) unsafe fn unlink(&mut self, node: NonNull<Node<A>>, state: State) -> Waker {
+        let node: *const Node<A> = node.as_ptr();
+        // SAFETY: a linked node is alive, and this one leaves.
+        let Body { prev, next, waker } = unsafe { empty(node) };
         if next == node {
             self.head = std::ptr::null();
         } else {
@@ -255,7 +276,7 @@ impl List {
             }
         }
         // SAFETY: as above; the future may free the node from here on (I3).
-        unsafe { (*node).set_state(state) };
+        unsafe { set_state(node, state) };
         waker
     }
 
@@ -266,25 +287,68 @@ impl List {
     /// The list lock is held and `node` is linked in this list.
     pub(super) unsafe fn waker<R>(
         &mut self,
-        node: NonNull<Node>,
-        f: impl FnOnce(&mut Option<Waker>) -> R,
+        node: NonNull<Node<A>>,
+        f: impl FnOnce(&mut Waker) -> R,
     ) -> R {
         // SAFETY: a linked node is alive.
         unsafe { body(node.as_ptr(), |b| f(&mut b.waker)) }
     }
 }
 
-/// Access to what the list lock guards.
+/// Access to links and waker, which the list lock guards.
 ///
 /// # Safety
 ///
 /// `node` is alive and linked, or just being linked, and the list lock is held.
-unsafe fn body<R>(node: *const Node, f: impl FnOnce(&mut Body) -> R) -> R {
+unsafe fn body<A, R>(node: *const Node<A>, f: impl FnOnce(&mut Body<A>) -> R) -> R {
     // SAFETY: alive by the caller's promise; only this field is borrowed, and it is a cell.
     let cell = unsafe { &(*node).body };
     cell.with_mut(|body| {
         // SAFETY: a node that is linked has been filled; the caller excludes every other access, and
         // `f` cannot reach the node again.
-        f(unsafe { &mut *body.cast::<Body>() })
+        f(unsafe { &mut *body.cast::<Body<A>>() })
     })
+}
+
+/// Takes links and waker out.
+///
+/// # Safety
+///
+/// `node` is alive and linked, and leaves the list; the list lock is held.
+#[inline]
+unsafe fn empty<A>(node: *const Node<A>) -> Body<A> {
+    // SAFETY: as in `body`.
+    let cell = unsafe { &(*node).body };
+    cell.with_mut(|body| {
+        // SAFETY: a node that is linked has been filled; nobody reads what is left.
+        unsafe { body.cast::<Body<A>>().read() }
+    })
+}
+
+/// What the node waits for.
+///
+/// # Safety
+///
+/// `node` is alive, and nobody queues it now.
+#[inline]
+unsafe fn arg<A: Copy>(node: *const Node<A>) -> A {
+    // SAFETY: as in `body`.
+    let cell = unsafe { &(*node).arg };
+    cell.with(|arg| {
+        // SAFETY: written when the node was made and when it was queued, and not now.
+        unsafe { *arg }
+    })
+}
+
+/// Release: what is not `Queued` hands the node back to its future, which may free it at once (I3).
+/// No reference to more than the state is alive then.
+///
+/// # Safety
+///
+/// `node` is alive, and the list lock is held.
+#[inline]
+unsafe fn set_state<A>(node: *const Node<A>, state: State) {
+    // SAFETY: alive by the caller's promise.
+    let cell = unsafe { &(*node).state };
+    cell.store(state as u8, Ordering::Release);
 }

@@ -105,9 +105,10 @@ pub use self::drive::{block_on, block_on_deadline, block_on_timeout};
 pub(crate) use self::list::{Node, Place, State};
 pub(crate) use self::queue::{Locked, WaitQueue};
 
-/// Whether a node that was queued at one epoch came after another one began. Epochs wrap.
-pub(crate) const fn is_young(queued_at: usize, epoch: usize) -> bool {
-    queued_at.wrapping_sub(epoch) as isize >= 0
+/// Whether a node that was queued at one epoch came after another one began. Epochs wrap; while a
+/// node is queued they do not come round, for whoever begins one takes a waiter out.
+pub(crate) const fn is_young(queued_at: u32, epoch: u32) -> bool {
+    queued_at.wrapping_sub(epoch) as i32 >= 0
 }
 
 /// The answer to a poll after completion.

@@ -12,12 +12,12 @@ use std::ptr::NonNull;
 use std::task::{Context, Waker};
 
 /// `W` is for everyone (atomics), `S` for whoever holds the list lock.
-pub(crate) struct WaitQueue<W, S = ()> {
+pub(crate) struct WaitQueue<W, S = (), A = ()> {
     /// What the primitive decides on.
     pub(crate) word: W,
     mutex: Mutex,
     len: UnsafeCell<Len>,
-    list: UnsafeCell<List>,
+    list: UnsafeCell<List<A>>,
     state: UnsafeCell<S>,
 }
 
@@ -43,11 +43,11 @@ impl Len {
 }
 
 // SAFETY: nodes are `Send` (their wakers are), and none of them points back at the queue.
-unsafe impl<W: Send, S: Send> Send for WaitQueue<W, S> {}
+unsafe impl<W: Send, S: Send, A: Send> Send for WaitQueue<W, S, A> {}
 // SAFETY: `list` and `state` are only touched by whoever holds `mutex`, through `Locked`.
-unsafe impl<W: Sync, S: Send> Sync for WaitQueue<W, S> {}
+unsafe impl<W: Sync, S: Send, A: Send> Sync for WaitQueue<W, S, A> {}
 
-impl<W, S> WaitQueue<W, S> {
+impl<W, S, A: Copy> WaitQueue<W, S, A> {
     const_fn! {
         pub(crate) const fn new(word: W, state: S) -> Self {
             Self {
@@ -62,7 +62,7 @@ impl<W, S> WaitQueue<W, S> {
 
     /// Takes the list lock. No user code may run until the result is dropped (I5).
     #[inline]
-    pub(crate) fn lock(&self) -> Locked<'_, W, S> {
+    pub(crate) fn lock(&self) -> Locked<'_, W, S, A> {
         Locked { queue: self, _held: self.mutex.lock() }
     }
 
@@ -73,7 +73,7 @@ impl<W, S> WaitQueue<W, S> {
     /// If there are too many.
     #[inline]
     #[track_caller]
-    pub(crate) fn lock_for_insert(&self) -> Locked<'_, W, S> {
+    pub(crate) fn lock_for_insert(&self) -> Locked<'_, W, S, A> {
         let list = self.lock();
         assert!(list.len() < Len::MAX, "bifrons: more than {} waiters on one object", Len::MAX);
         list
@@ -84,7 +84,7 @@ impl<W, S> WaitQueue<W, S> {
     /// # Safety
     ///
     /// `node` was never queued elsewhere than here, and its future calls.
-    pub(crate) unsafe fn refresh(&self, node: Pin<&Node>, cx: &Context<'_>) -> bool {
+    pub(crate) unsafe fn refresh(&self, node: Pin<&Node<A>>, cx: &Context<'_>) -> bool {
         let mut fresh = None;
         loop {
             let mut list = self.lock();
@@ -95,10 +95,11 @@ impl<W, S> WaitQueue<W, S> {
             }
             // SAFETY: queued, and by the caller's promise here.
             let stale = unsafe {
-                list.waker(node, |slot| match slot {
-                    Some(waker) if waker.will_wake(cx.waker()) => Some(None),
-                    _ if fresh.is_some() => Some(std::mem::replace(slot, fresh.take())),
-                    _ => None,
+                list.waker(node, |slot| {
+                    if slot.will_wake(cx.waker()) {
+                        return Some(None);
+                    }
+                    fresh.take().map(|fresh| Some(std::mem::replace(slot, fresh)))
                 })
             };
             drop(list);
@@ -126,8 +127,8 @@ impl<W, S> WaitQueue<W, S> {
     #[inline(always)]
     pub(crate) unsafe fn withdraw(
         &self,
-        node: Pin<&Node>,
-        unlinked: impl FnOnce(&mut Locked<'_, W, S>),
+        node: Pin<&Node<A>>,
+        unlinked: impl FnOnce(&mut Locked<'_, W, S, A>),
     ) -> (State, Stale) {
         let mut state = node.state();
         if state == State::Queued {
@@ -138,7 +139,7 @@ impl<W, S> WaitQueue<W, S> {
                 let waker = unsafe { list.unlink(node) };
                 unlinked(&mut list);
                 drop(list);
-                return (State::Queued, Stale(waker));
+                return (State::Queued, Stale(Some(waker)));
             }
         }
         node.reset();
@@ -148,7 +149,7 @@ impl<W, S> WaitQueue<W, S> {
     /// Wakes whom `section` drains: wakers are collected under the list lock in batches and called
     /// after it, and a full batch is followed by another one. A waker that panics stops none of
     /// the others; the first panic goes on when all have been called.
-    pub(crate) fn wake_all(&self, section: impl FnMut(&mut Locked<'_, W, S>, &mut WakeBatch)) {
+    pub(crate) fn wake_all(&self, section: impl FnMut(&mut Locked<'_, W, S, A>, &mut WakeBatch)) {
         let mut batch = WakeBatch::new();
         self.fill_batch(&mut batch, section);
         batch.finish();
@@ -159,7 +160,7 @@ impl<W, S> WaitQueue<W, S> {
     pub(crate) fn fill_batch(
         &self,
         batch: &mut WakeBatch,
-        mut section: impl FnMut(&mut Locked<'_, W, S>, &mut WakeBatch),
+        mut section: impl FnMut(&mut Locked<'_, W, S, A>, &mut WakeBatch),
     ) {
         loop {
             let mut list = self.lock();
@@ -174,13 +175,13 @@ impl<W, S> WaitQueue<W, S> {
 }
 
 /// The list lock, held.
-pub(crate) struct Locked<'a, W, S> {
-    queue: &'a WaitQueue<W, S>,
+pub(crate) struct Locked<'a, W, S, A = ()> {
+    queue: &'a WaitQueue<W, S, A>,
     _held: MutexGuard<'a>,
 }
 
-impl<'a, W, S> Locked<'a, W, S> {
-    fn list<R>(&mut self, f: impl FnOnce(&mut List) -> R) -> R {
+impl<'a, W, S, A: Copy> Locked<'a, W, S, A> {
+    fn list<R>(&mut self, f: impl FnOnce(&mut List<A>) -> R) -> R {
         self.queue.list.with_mut(|list| {
             // SAFETY: the list lock is held, and `self` is borrowed exclusively.
             f(unsafe { &mut *list })
@@ -218,14 +219,14 @@ impl<'a, W, S> Locked<'a, W, S> {
         &mut self,
         state: State,
         batch: &mut WakeBatch,
-        wanted: impl FnMut(usize) -> bool,
+        wanted: impl FnMut(A) -> bool,
     ) -> usize {
         let count = self.list(|list| list.drain(state, batch, wanted));
         self.set_len(self.len() - count);
         count
     }
 
-    pub(crate) fn front_arg(&mut self) -> Option<usize> {
+    pub(crate) fn front_arg(&mut self) -> Option<A> {
         self.list(|list| list.front_arg())
     }
 
@@ -234,13 +235,13 @@ impl<'a, W, S> Locked<'a, W, S> {
     /// # Safety
     ///
     /// `node` is in no list, stands in no other queue's list until it has left this one, and its
-    /// future's `Drop` withdraws it.
+    /// future calls, whose `Drop` withdraws it.
     pub(crate) unsafe fn insert(
         &mut self,
-        node: Pin<&Node>,
+        node: Pin<&Node<A>>,
         place: Place,
         waker: Waker,
-        arg: usize,
+        arg: A,
     ) {
         debug_assert_ne!(node.state(), State::Queued, "a node stands in one list, once");
         // SAFETY: the lock is held; pinned and withdrawn in time by the caller's promise.
@@ -258,7 +259,7 @@ impl<'a, W, S> Locked<'a, W, S> {
     /// # Safety
     ///
     /// `node` is queued here.
-    unsafe fn unlink(&mut self, node: Pin<&Node>) -> Option<Waker> {
+    unsafe fn unlink(&mut self, node: Pin<&Node<A>>) -> Waker {
         self.set_len(self.len() - 1);
         // SAFETY: the lock is held; the rest is the caller's promise.
         self.list(|list| unsafe { list.unlink(pointer(node), State::Idle) })
@@ -267,13 +268,13 @@ impl<'a, W, S> Locked<'a, W, S> {
     /// # Safety
     ///
     /// `node` is queued here.
-    unsafe fn waker<R>(&mut self, node: Pin<&Node>, f: impl FnOnce(&mut Option<Waker>) -> R) -> R {
+    unsafe fn waker<R>(&mut self, node: Pin<&Node<A>>, f: impl FnOnce(&mut Waker) -> R) -> R {
         // SAFETY: the lock is held; the rest is the caller's promise.
         self.list(|list| unsafe { list.waker(pointer(node), f) })
     }
 }
 
-impl<W, S> Deref for Locked<'_, W, S> {
+impl<W, S, A> Deref for Locked<'_, W, S, A> {
     type Target = S;
 
     fn deref(&self) -> &S {
@@ -284,7 +285,7 @@ impl<W, S> Deref for Locked<'_, W, S> {
     }
 }
 
-impl<W, S> DerefMut for Locked<'_, W, S> {
+impl<W, S, A> DerefMut for Locked<'_, W, S, A> {
     fn deref_mut(&mut self) -> &mut S {
         self.queue.state.with_mut(|state| {
             // SAFETY: the list lock is held, and `self` is borrowed exclusively as long as the
@@ -294,6 +295,6 @@ impl<W, S> DerefMut for Locked<'_, W, S> {
     }
 }
 
-fn pointer(node: Pin<&Node>) -> NonNull<Node> {
+fn pointer<A>(node: Pin<&Node<A>>) -> NonNull<Node<A>> {
     NonNull::from(node.get_ref())
 }
