@@ -35,7 +35,7 @@
 use crate::error::TimedOut;
 use crate::sys::atomic::{AtomicU32, Ordering};
 use crate::sys::{Spin, const_fn, deadline_after, is_past};
-use crate::wait::{Locked, Node, Place, State, WaitQueue, discard, drive, finished, is_young};
+use crate::wait::{Epoch, Locked, Node, Place, Stamp, State, WaitQueue, discard, drive, finished};
 use futures_core::FusedFuture;
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -87,14 +87,14 @@ impl Word {
 /// ```
 pub struct Event {
     /// Under the list lock: the epoch.
-    queue: WaitQueue<AtomicU32, u32, u32>,
+    queue: WaitQueue<AtomicU32, Epoch, Stamp>,
 }
 
 impl Event {
     const_fn! {
         /// An event that is clear.
         pub const fn new() -> Self {
-            Self { queue: WaitQueue::new(AtomicU32::new(0), 0) }
+            Self { queue: WaitQueue::new(AtomicU32::new(0), Epoch::new()) }
         }
     }
 
@@ -125,16 +125,16 @@ impl Event {
 
     #[cold]
     fn set_and_wake(&self) {
-        let mut epoch = None;
+        let mut began = None;
         self.queue.wake_all(|list, batch| {
-            let epoch = *epoch.get_or_insert_with(|| {
+            let began = *began.get_or_insert_with(|| {
                 // Release: as in `set`.
                 self.queue.word.fetch_or(SET, Ordering::Release);
-                **list = list.wrapping_add(1);
-                **list
+                list.advance()
             });
             // The waiters are released by their nodes' states.
-            list.drain(State::Granted, batch, |since| !is_young(since, epoch));
+            let now = **list;
+            list.drain(State::Granted, batch, |since| now.has_met(since, began));
             Self::note_departures(list);
         });
     }
@@ -246,7 +246,7 @@ impl Event {
     /// `node` is only ever queued on this event, and [`Event::cancel`] is called before it is
     /// freed.
     #[inline]
-    unsafe fn poll(&self, node: Pin<&Node<u32>>, cx: &Context<'_>) -> Poll<()> {
+    unsafe fn poll(&self, node: Pin<&Node<Stamp>>, cx: &Context<'_>) -> Poll<()> {
         match node.state() {
             State::Idle if self.is_set() => return Poll::Ready(()),
             State::Granted => {
@@ -262,7 +262,7 @@ impl Event {
     /// # Safety
     ///
     /// As for [`Event::poll`].
-    unsafe fn poll_slow(&self, node: Pin<&Node<u32>>, cx: &Context<'_>) -> Poll<()> {
+    unsafe fn poll_slow(&self, node: Pin<&Node<Stamp>>, cx: &Context<'_>) -> Poll<()> {
         loop {
             match node.state() {
                 State::Granted => {
@@ -288,9 +288,9 @@ impl Event {
                         discard(Some(waker));
                         return Poll::Ready(());
                     }
-                    let epoch = *list;
+                    let now = list.stamp();
                     // SAFETY: in no list; the rest is the caller's promise.
-                    unsafe { list.insert(node, Place::Back, waker, epoch) };
+                    unsafe { list.insert(node, Place::Back, waker, now) };
                     return Poll::Pending;
                 }
             }
@@ -324,14 +324,14 @@ impl Event {
     ///
     /// `node` is only ever queued on this event.
     #[inline(never)]
-    unsafe fn cancel(&self, node: Pin<&Node<u32>>) {
+    unsafe fn cancel(&self, node: Pin<&Node<Stamp>>) {
         // SAFETY: the caller's promise.
         let (_, _stale) = unsafe { self.queue.withdraw(node, Self::note_departures) };
     }
 
     /// Under the list lock: waiters have left.
     #[inline]
-    fn note_departures(list: &mut Locked<'_, AtomicU32, u32, u32>) {
+    fn note_departures(list: &mut Locked<'_, AtomicU32, Epoch, Stamp>) {
         if list.is_empty() {
             // Relaxed: the list lock orders those who queue.
             list.word().fetch_and(!QUEUED, Ordering::Relaxed);
@@ -370,7 +370,7 @@ pin_project! {
         // `None` after completion.
         event: Option<E>,
         #[pin]
-        node: Node<u32>,
+        node: Node<Stamp>,
     }
 
     impl<E: Deref<Target = Event>> PinnedDrop for Wait<E> {

@@ -1176,6 +1176,20 @@ fn a_future_that_panics_inside_block_on_leaves_the_thread_able_to_wait() {
     });
 }
 
+#[test]
+fn a_poll_that_blocks_without_sleeping_does_not_keep_the_outer_wait_awake() {
+    let event = Event::new();
+    let mut wait = Box::pin(event.wait_async());
+    let mut polls = 0;
+    let outer = std::future::poll_fn(|cx| {
+        polls += 1;
+        block_on(std::future::ready(()));
+        wait.as_mut().poll(cx)
+    });
+    assert_eq!(bifrons::block_on_timeout(outer, Duration::from_millis(5)), Err(TimedOut));
+    assert_eq!(polls, 2, "at first, and at the end");
+}
+
 // ---- Extreme times -----------------------------------------------------------------------------
 
 /// Each timed operation, as a closure of its time: whether it got what it waited for.

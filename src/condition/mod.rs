@@ -51,7 +51,7 @@ use self::guard::sealed::{Relock, Token};
 use self::wait::{Baton, Notification};
 use crate::sys::atomic::{AtomicU32, Ordering};
 use crate::sys::{const_fn, deadline_after};
-use crate::wait::{Locked, State, WaitQueue, drive, finished, is_young, wake};
+use crate::wait::{Epoch, Locked, Stamp, State, WaitQueue, drive, finished, wake};
 use std::fmt;
 use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
@@ -111,7 +111,7 @@ use std::time::{Duration, Instant};
 /// assert_eq!(thread.join().unwrap(), 2);
 /// ```
 pub struct Condition {
-    queue: WaitQueue<AtomicU32, Tie, u32>,
+    queue: WaitQueue<AtomicU32, Tie, Stamp>,
 }
 
 /// A value of the word; the other one is 0.
@@ -120,14 +120,14 @@ const QUEUED: u32 = 1;
 /// What the list lock guards.
 struct Tie {
     lock: usize,
-    epoch: u32,
+    epoch: Epoch,
 }
 
 impl Condition {
     const_fn! {
         /// A condition that nobody waits on.
         pub const fn new() -> Self {
-            Self { queue: WaitQueue::new(AtomicU32::new(0), Tie { lock: 0, epoch: 0 }) }
+            Self { queue: WaitQueue::new(AtomicU32::new(0), Tie { lock: 0, epoch: Epoch::new() }) }
         }
     }
 
@@ -385,7 +385,7 @@ impl Condition {
     }
 
     /// Under the list lock: waiters have left.
-    fn note_departures(list: &mut Locked<'_, AtomicU32, Tie, u32>) {
+    fn note_departures(list: &mut Locked<'_, AtomicU32, Tie, Stamp>) {
         if list.is_empty() {
             // Relaxed: a notifier that this concerns has held the list lock.
             list.word().store(0, Ordering::Relaxed);
@@ -394,14 +394,12 @@ impl Condition {
 
     #[cold]
     fn notify_up_to(&self, n: usize, state: State) -> usize {
-        let (mut epoch, mut notified) = (None, 0);
+        let (mut began, mut notified) = (None, 0);
         self.queue.wake_all(|list, batch| {
-            let epoch = *epoch.get_or_insert_with(|| {
-                list.epoch = list.epoch.wrapping_add(1);
-                list.epoch
-            });
+            let began = *began.get_or_insert_with(|| list.epoch.advance());
+            let now = list.epoch;
             list.drain(state, batch, |since| {
-                let wanted = notified < n && !is_young(since, epoch);
+                let wanted = notified < n && now.has_met(since, began);
                 notified += usize::from(wanted);
                 wanted
             });

@@ -6,7 +6,7 @@ use super::guard::sealed::{Guard, Relock, RelockAsync, Token};
 use super::guard::{AsyncConditionGuard, ConditionGuard};
 use super::{Condition, QUEUED};
 use crate::sys::atomic::Ordering;
-use crate::wait::{Node, Place, State, finished};
+use crate::wait::{Node, Place, Stamp, State, finished};
 use futures_core::FusedFuture;
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -56,7 +56,7 @@ pin_project! {
         // The async face: the guard must be its owner's only one.
         outermost: bool,
         #[pin]
-        node: Node<u32>,
+        node: Node<Stamp>,
     }
 
     impl<G: ConditionGuard> PinnedDrop for Notification<'_, G> {
@@ -159,7 +159,7 @@ impl Condition {
     /// # Safety
     ///
     /// `node` is in no list, only ever queued here, and withdrawn before it is freed.
-    unsafe fn register(&self, node: Pin<&Node<u32>>, waker: Waker, address: usize) {
+    unsafe fn register(&self, node: Pin<&Node<Stamp>>, waker: Waker, address: usize) {
         let mut list = self.queue.lock_for_insert();
         if list.is_empty() {
             list.lock = address;
@@ -169,9 +169,9 @@ impl Condition {
             drop(list);
             panic!("bifrons: one condition, waited on under two different locks at the same time");
         }
-        let epoch = list.epoch;
+        let now = list.epoch.stamp();
         // SAFETY: the caller's promise.
-        unsafe { list.insert(node, Place::Back, waker, epoch) };
+        unsafe { list.insert(node, Place::Back, waker, now) };
     }
 }
 

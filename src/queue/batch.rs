@@ -135,9 +135,10 @@ impl<T> BoundedQueue<T> {
         if let Some(result) = self.spin_pop(deadline, || self.try_pop_many(items, max)) {
             return result;
         }
-        match drive(pin!(self.pop_many_async(items, max)), deadline) {
+        let result = drive(pin!(self.pop_many_async(items, max)), deadline);
+        match result {
             Some(result) => result.map_err(PopTimeoutError::from),
-            None => Err(PopTimeoutError::TimedOut),
+            None => self.try_pop_many(items, max).map_err(TryPopError::at_deadline),
         }
     }
 

@@ -55,9 +55,10 @@ const WIDE: usize = 16;
 /// # Fairness
 ///
 /// Items leave in the order in which they entered. Waiters are woken in the order in which they
-/// came, one for each item or room, but newcomers may be faster; who then finds nothing keeps its
-/// place in front. A future that has been woken, is kept, but is never polled again and never
-/// dropped, keeps its wake-up from the waiters behind it, until the next item or room wakes one.
+/// came, one for each item or room, but newcomers may be faster; who then finds nothing waits in front
+/// again, of several such the one that looked last. A future that has been woken, is kept, but is
+/// never polled again and never dropped, keeps its wake-up from the waiters behind it, until the next
+/// item or room wakes one.
 ///
 /// # Memory effects
 ///
@@ -238,12 +239,8 @@ impl<T> BoundedQueue<T> {
         let hopeless = deadline.is_some_and(is_past);
         loop {
             match self.try_push_again(item) {
-                Ok(()) => return Ok(()),
-                Err(TryPushError::Closed(item)) => return Err(PushTimeoutError::Closed(item)),
-                Err(TryPushError::Full(full)) => item = full,
-            }
-            if hopeless {
-                return Err(PushTimeoutError::TimedOut(item));
+                Err(TryPushError::Full(full)) if !hopeless => item = full,
+                result => return result.map_err(TryPushError::at_deadline),
             }
             if !spin.again() {
                 break;
@@ -253,7 +250,7 @@ impl<T> BoundedQueue<T> {
         match drive(push.as_mut(), deadline) {
             Some(result) => result.map_err(PushTimeoutError::from),
             None => match push.take() {
-                Some(item) => Err(PushTimeoutError::TimedOut(item)),
+                Some(item) => self.try_push_again(item).map_err(TryPushError::at_deadline),
                 None => unreachable!("a pending push has its item"),
             },
         }
@@ -357,9 +354,10 @@ impl<T> BoundedQueue<T> {
 
     fn pop_until(&self, deadline: Option<Instant>) -> Result<T, PopTimeoutError> {
         self.spin_pop(deadline, || self.try_pop_again()).unwrap_or_else(|| {
-            match drive(pin!(self.pop_async()), deadline) {
+            let result = drive(pin!(self.pop_async()), deadline);
+            match result {
                 Some(result) => result.map_err(PopTimeoutError::from),
-                None => Err(PopTimeoutError::TimedOut),
+                None => self.try_pop_again().map_err(TryPopError::at_deadline),
             }
         })
     }
@@ -381,10 +379,12 @@ impl<T> BoundedQueue<T> {
         loop {
             match attempt() {
                 Ok(result) => return Some(Ok(result)),
-                Err(TryPopError::Closed) => return Some(Err(PopTimeoutError::Closed)),
-                Err(TryPopError::Empty) if hopeless => return Some(Err(PopTimeoutError::TimedOut)),
-                Err(TryPopError::Empty) if !spin.again() => return None,
-                Err(TryPopError::Empty) => {}
+                Err(TryPopError::Empty) if !hopeless => {
+                    if !spin.again() {
+                        return None;
+                    }
+                }
+                Err(error) => return Some(Err(error.at_deadline())),
             }
         }
     }
@@ -526,16 +526,13 @@ impl<T> BoundedQueue<T> {
         deadline: Option<Instant>,
     ) -> Result<Slot<'_, T>, PushTimeoutError<()>> {
         match self.try_reserve() {
-            Ok(slot) => return Ok(slot),
-            Err(TryPushError::Closed(())) => return Err(PushTimeoutError::Closed(())),
-            Err(TryPushError::Full(())) if deadline.is_some_and(is_past) => {
-                return Err(PushTimeoutError::TimedOut(()));
-            }
-            Err(TryPushError::Full(())) => {}
+            Err(TryPushError::Full(())) if !deadline.is_some_and(is_past) => {}
+            result => return result.map_err(TryPushError::at_deadline),
         }
-        match drive(pin!(self.reserve_async()), deadline) {
+        let result = drive(pin!(self.reserve_async()), deadline);
+        match result {
             Some(result) => result.map_err(PushTimeoutError::from),
-            None => Err(PushTimeoutError::TimedOut(())),
+            None => self.try_reserve().map_err(TryPushError::at_deadline),
         }
     }
 
@@ -679,5 +676,28 @@ impl<T> fmt::Debug for BoundedQueue<T> {
             .field("waiting_senders", &self.senders.lock().len())
             .field("waiting_receivers", &self.receivers.lock().len())
             .finish()
+    }
+}
+
+// The last poll of a timed wait may meet another thread between its claim and its stamp, with an item
+// or room that came in time right behind it. A try waits for that thread, so it comes after the poll.
+
+impl<T> TryPushError<T> {
+    /// What it means for a push that has no time left.
+    fn at_deadline(self) -> PushTimeoutError<T> {
+        match self {
+            Self::Full(item) => PushTimeoutError::TimedOut(item),
+            Self::Closed(item) => PushTimeoutError::Closed(item),
+        }
+    }
+}
+
+impl TryPopError {
+    /// What it means for a pop that has no time left.
+    fn at_deadline(self) -> PopTimeoutError {
+        match self {
+            Self::Empty => PopTimeoutError::TimedOut,
+            Self::Closed => PopTimeoutError::Closed,
+        }
     }
 }

@@ -45,7 +45,9 @@
 //!
 //! Between a claim and its stamp the place is neither free nor full. Nobody may go to sleep on it
 //! (the claimer has read the `WAIT` flag already), so who meets it gets [`Refusal::Busy`] and waits
-//! for the other thread's next step with [`Ring::wait`].
+//! for the other thread's next step with [`Ring::wait`], a poll with [`Ring::wait_briefly`]. One gap
+//! is met with the place claimed already: beside a reservation the place at the tail may still be
+//! left by a pop. Its claimer has to wait there, in a poll too; others wait for both.
 //!
 //! # Replacing the oldest
 //!
@@ -82,7 +84,7 @@ const POSITION_SHIFT: u32 = 19;
 pub(super) const MAX_RESERVED: u64 = RESERVED / RESERVED_ONE;
 
 /// The most items that a ring can hold: positions need a lap's bits and some laps.
-const MAX_CAPACITY: usize = 1 << 40;
+const MAX_CAPACITY: u64 = 1 << 40;
 
 /// A value of an index word.
 #[derive(Clone, Copy)]
@@ -187,7 +189,7 @@ pub(super) struct Place<'a, T> {
 impl<T> Ring<T> {
     pub(super) fn new(capacity: usize) -> Self {
         assert!(capacity > 0, "bifrons: a queue of capacity 0");
-        assert!(capacity <= MAX_CAPACITY, "bifrons: a queue of more than 2^40 items");
+        assert!(capacity as u64 <= MAX_CAPACITY, "bifrons: a queue of more than 2^40 items");
         let slots = (0..capacity as u64)
             .map(|index| Slot {
                 stamp: AtomicU64::new(index),

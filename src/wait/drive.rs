@@ -28,7 +28,7 @@ impl Local {
     }
 
     fn run<F: Future>(&self, mut op: Pin<&mut F>, deadline: Option<Instant>) -> Option<F::Output> {
-        let _nesting = Nesting::enter(self);
+        let mut nesting = Nesting::enter(self);
         let mut cx = Context::from_waker(&self.waker);
         let mut expired = false;
         let mut instant_wakes = 0;
@@ -40,6 +40,7 @@ impl Local {
             }
             // A future that wakes itself waits for another thread's next step: let it run.
             if self.parker.take_token() {
+                nesting.took_token = true;
                 instant_wakes += 1;
                 if instant_wakes > 1 {
                     yield_now();
@@ -48,28 +49,33 @@ impl Local {
             } else {
                 instant_wakes = 0;
                 expired = !self.parker.park(deadline);
+                nesting.took_token |= !expired;
             }
         }
     }
 }
 
-/// Nested waits share the thread's token. The inner one may have taken a wake-up that was meant for
-/// the outer one, so leaving it sets the token again: at worst a poll too many.
-struct Nesting<'a>(&'a Local);
+/// Nested waits share the thread's token. What the inner one has taken may have been meant for the
+/// outer one, so leaving it sets the token again: the outer one polls once too often, and does so
+/// after each poll in which another wait has slept.
+struct Nesting<'a> {
+    local: &'a Local,
+    took_token: bool,
+}
 
 impl<'a> Nesting<'a> {
     fn enter(local: &'a Local) -> Self {
         local.depth.set(local.depth.get() + 1);
-        Self(local)
+        Self { local, took_token: false }
     }
 }
 
 impl Drop for Nesting<'_> {
     fn drop(&mut self) {
-        let depth = self.0.depth.get() - 1;
-        self.0.depth.set(depth);
-        if depth > 0 {
-            self.0.parker.unpark();
+        let depth = self.local.depth.get() - 1;
+        self.local.depth.set(depth);
+        if depth > 0 && self.took_token {
+            self.local.parker.unpark();
         }
     }
 }

@@ -66,7 +66,8 @@ enum Spare {
 // SAFETY: the raw links and the waker are only touched under the list lock (I2), or by the one
 // future that owns the node while it is in no list; `Waker` itself is `Send + Sync`.
 unsafe impl<A: Send> Send for Node<A> {}
-// SAFETY: as above; a shared `Node` offers `state`, an atomic, and nothing else without the lock.
+// SAFETY: as above; a shared `Node` offers `state`, an atomic, and `arg`, which does not change while
+// anybody else can ask for it.
 unsafe impl<A: Send> Sync for Node<A> {}
 
 impl<A> Node<A> {

@@ -16,6 +16,7 @@
 //! | [`list`] | the node and the list: all pointers of the crate |
 //! | [`queue`] | list, list lock and word in one struct; registering, refreshing, withdrawing |
 //! | [`batch`] | wakers on their way from the lock to the call |
+//! | [`epoch`] | who came before a notification of many, and who later |
 //! | [`parker`] | one thread's sleep |
 //! | [`mod@drive`] | the driver |
 //!
@@ -95,6 +96,7 @@
 
 mod batch;
 mod drive;
+mod epoch;
 mod list;
 mod parker;
 mod queue;
@@ -102,14 +104,9 @@ mod queue;
 pub(crate) use self::batch::{Finally, Stale, WakeBatch, discard, wake};
 pub(crate) use self::drive::drive;
 pub use self::drive::{block_on, block_on_deadline, block_on_timeout};
+pub(crate) use self::epoch::{Epoch, Stamp};
 pub(crate) use self::list::{Node, Place, State};
 pub(crate) use self::queue::{Locked, WaitQueue};
-
-/// Whether a node that was queued at one epoch came after another one began. Epochs wrap; while a
-/// node is queued they do not come round, for whoever begins one takes a waiter out.
-pub(crate) const fn is_young(queued_at: u32, epoch: u32) -> bool {
-    queued_at.wrapping_sub(epoch) as i32 >= 0
-}
 
 /// The answer to a poll after completion.
 #[cold]

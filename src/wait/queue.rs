@@ -75,7 +75,11 @@ impl<W, S, A: Copy> WaitQueue<W, S, A> {
     #[track_caller]
     pub(crate) fn lock_for_insert(&self) -> Locked<'_, W, S, A> {
         let list = self.lock();
-        assert!(list.len() < Len::MAX, "bifrons: more than {} waiters on one object", Len::MAX);
+        if list.len() == Len::MAX {
+            // Panic hooks are user code.
+            drop(list);
+            panic!("bifrons: more than {} waiters on one object", Len::MAX);
+        }
         list
     }
 
