@@ -66,54 +66,33 @@
 //! read-modify-writes keeps it.) That also covers `CLOSED`: whoever sees it has seen every position
 //! that was claimed before it.
 
+//!
+//! # The files
+//!
+//! | file | has |
+//! |---|---|
+//! | this one | the ring, pops, and what sleepers ask |
+//! | [`word`] | what the index words say |
+//! | [`push`] | claims of the tail: pushes, reservations, evictions |
+//! | [`drain`] | taking what is left |
+
 #![expect(unsafe_code, reason = "owns the slots")]
 
+mod drain;
+mod push;
+mod word;
+
+use self::word::{CLOSED, POSITION_SHIFT, WAIT, Word};
 use crate::sys::atomic::{AtomicU64, Ordering};
-use crate::sys::{Collision, GapWait, Gate, GatePass, UnsafeCell, fresh};
+use crate::sys::{Collision, GapWait, Gate, UnsafeCell, fresh};
 use crossbeam_utils::CachePadded;
 use std::mem::MaybeUninit;
 
-const WAIT: u64 = 1;
-const CLOSED: u64 = 1 << 1;
-const EVICTING: u64 = 1 << 2;
-const RESERVED_ONE: u64 = 1 << 3;
-const RESERVED: u64 = 0xffff << 3;
-const POSITION_SHIFT: u32 = 19;
-
-/// The most slots that can be out at a time. While they are, the ring counts as full.
-pub(super) const MAX_RESERVED: u64 = RESERVED / RESERVED_ONE;
+pub(super) use self::push::Place;
+pub(super) use self::word::MAX_RESERVED;
 
 /// The most items that a ring can hold: positions need a lap's bits and some laps.
 const MAX_CAPACITY: u64 = 1 << 40;
-
-/// A value of an index word.
-#[derive(Clone, Copy)]
-struct Word(u64);
-
-impl Word {
-    const fn position(self) -> u64 {
-        self.0 >> POSITION_SHIFT
-    }
-    const fn reserved(self) -> u64 {
-        (self.0 & RESERVED) / RESERVED_ONE
-    }
-    const fn is_closed(self) -> bool {
-        self.0 & CLOSED != 0
-    }
-    const fn is_evicting(self) -> bool {
-        self.0 & EVICTING != 0
-    }
-    const fn is_waited_on(self) -> bool {
-        self.0 & WAIT != 0
-    }
-    /// Neither closed nor evicting, and nothing reserved: the next place is the room that counts.
-    const fn is_plain(self) -> bool {
-        self.0 & (CLOSED | EVICTING | RESERVED) == 0
-    }
-    const fn with_position(self, position: u64) -> Self {
-        Self((self.0 & !(u64::MAX << POSITION_SHIFT)) | (position << POSITION_SHIFT))
-    }
-}
 
 struct Slot<T> {
     stamp: AtomicU64,
@@ -175,16 +154,6 @@ pub(super) struct Ring<T> {
 unsafe impl<T: Send> Send for Ring<T> {}
 // SAFETY: a slot is accessed by the one thread that has claimed its position (see the stamps).
 unsafe impl<T: Send> Sync for Ring<T> {}
-
-/// A claimed position: room for one item, to be written without delay.
-#[must_use]
-pub(super) struct Place<'a, T> {
-    slot: &'a Slot<T>,
-    position: u64,
-    /// Receivers were queued when it was claimed.
-    wakes: bool,
-    _pass: GatePass<'a>,
-}
 
 impl<T> Ring<T> {
     pub(super) fn new(capacity: usize) -> Self {
@@ -251,81 +220,6 @@ impl<T> Ring<T> {
         self.slot(position).stamp()
     }
 
-    /// What `word`, seen in `tail`, means for a push.
-    fn room(&self, word: Word) -> Result<(), Refusal> {
-        let needed = if word.is_plain() { word.position() } else { self.room_beyond(word)? };
-        if self.stamp(needed) == needed { Ok(()) } else { Err(self.no_room(needed)) }
-    }
-
-    /// The position that has to be free where `word` is not plain.
-    fn room_beyond(&self, word: Word) -> Result<u64, Refusal> {
-        if word.is_closed() {
-            return Err(Refusal::Closed);
-        }
-        if word.is_evicting() {
-            return Err(Refusal::Busy);
-        }
-        if word.reserved() == MAX_RESERVED {
-            return Err(Refusal::Blocked);
-        }
-        Ok(self.advance(word.position(), word.reserved()))
-    }
-
-    /// What it means that `needed` is not free.
-    fn no_room(&self, needed: u64) -> Refusal {
-        // Relaxed: compared with `needed`, nothing is read through it. It is no older than the claim
-        // that made the word; if it is older than the newest, the ring was full between the two.
-        let head = Word(self.head.load(Ordering::Relaxed));
-        if self.next_lap(head.position()) == needed { Refusal::Blocked } else { Refusal::Busy }
-    }
-
-    /// Claims the tail place for one item, if one look and one try do it.
-    #[inline]
-    pub(super) fn claim_push_at_once(&self) -> Option<Place<'_, T>> {
-        // Acquire: as in `claim_push`.
-        let word = Word(self.tail.load(Ordering::Acquire));
-        let slot = self.slot(word.position());
-        if !word.is_plain() || slot.stamp() != word.position() {
-            return None;
-        }
-        match self.claim_tail(word, self.step(word), slot) {
-            Ok(place) => Some(place),
-            Err(_) => {
-                lost_once();
-                None
-            }
-        }
-    }
-
-    /// Claims the tail place for one item.
-    #[inline]
-    pub(super) fn claim_push(&self) -> Result<Place<'_, T>, Refusal> {
-        // Acquire: a closed ring shows what was done before it was closed.
-        let mut word = Word(self.tail.load(Ordering::Acquire));
-        let mut collision = Collision::new();
-        loop {
-            if let Err(refusal) = self.room(word) {
-                match self.confirm(&self.tail, word, refusal) {
-                    Ok(newer) => word = newer,
-                    Err(refusal) => return Err(refusal),
-                }
-                continue;
-            }
-            match self.take_place(word, word.reserved(), 0) {
-                Ok(place) => {
-                    if word.reserved() != 0 {
-                        self.wait_until_free(place.position);
-                    }
-                    return Ok(place);
-                }
-                Err(seen) => {
-                    word = seen;
-                    collision.back_off();
-                }
-            }
-        }
-    }
-
     /// A gap may be the look of a stale word: `Ok` with the newer one, to try again.
     fn confirm(&self, index: &AtomicU64, word: Word, refusal: Refusal) -> Result<Word, Refusal> {
         if refusal != Refusal::Busy {
@@ -333,83 +227,6 @@ impl<T> Ring<T> {
         }
         let newer = Word(fresh(index));
         if newer.0 == word.0 { Err(refusal) } else { Ok(newer) }
-    }
-
-    /// Moves `tail` from `word` one position on, with these reservations and this flag.
-    #[inline]
-    fn take_place(&self, word: Word, reserved: u64, flag: u64) -> Result<Place<'_, T>, Word> {
-        let next = self.step(Word((word.0 & !RESERVED) | (reserved * RESERVED_ONE) | flag));
-        self.claim_tail(word, next, self.slot(word.position()))
-    }
-
-    /// Claims the tail place, which is `slot`, by moving `tail` from `word` to `next`.
-    #[inline]
-    fn claim_tail<'a>(
-        &'a self,
-        word: Word,
-        next: Word,
-        slot: &'a Slot<T>,
-    ) -> Result<Place<'a, T>, Word> {
-        let position = word.position();
-        // AcqRel: whoever sees this claim sees those before it, on both words (see the orderings).
-        // Acquire on failure: the same for the word that was seen.
-        match self.tail.compare_exchange_weak(word.0, next.0, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => {
-                Ok(Place { slot, position, wakes: word.is_waited_on(), _pass: self.gate.enter() })
-            }
-            Err(seen) => Err(Word(seen)),
-        }
-    }
-
-    /// Claims room for one item, at no position yet. It ends with `push_reserved` or
-    /// `cancel_reserved`.
-    pub(super) fn reserve(&self) -> Result<(), Refusal> {
-        let mut word = Word(self.tail.load(Ordering::Acquire));
-        loop {
-            if let Err(refusal) = self.room(word) {
-                match self.confirm(&self.tail, word, refusal) {
-                    Ok(newer) => word = newer,
-                    Err(refusal) => return Err(refusal),
-                }
-                continue;
-            }
-            // Orderings as in `claim_tail`.
-            match self.tail.compare_exchange_weak(
-                word.0,
-                word.0 + RESERVED_ONE,
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            ) {
-                Ok(_) => return Ok(()),
-                Err(seen) => word = Word(seen),
-            }
-        }
-    }
-
-    /// Turns a reservation into the tail place. `None`: closed, and the reservation stays. The flag
-    /// tells that the ring counted as full because all reservations were out.
-    pub(super) fn push_reserved(&self) -> Option<(Place<'_, T>, bool)> {
-        let mut word = Word(self.tail.load(Ordering::Acquire));
-        loop {
-            if word.is_closed() {
-                return None;
-            }
-            match self.take_place(word, word.reserved() - 1, 0) {
-                Ok(place) => {
-                    self.wait_until_free(place.position);
-                    return Some((place, word.reserved() == MAX_RESERVED));
-                }
-                Err(seen) => word = seen,
-            }
-        }
-    }
-
-    /// Gives a reservation back. The flags tell that senders are queued, and that the ring counted
-    /// as full because all reservations were out.
-    pub(super) fn cancel_reserved(&self) -> (bool, bool) {
-        // Relaxed: ordered by the next RMW.
-        let word = Word(self.tail.fetch_sub(RESERVED_ONE, Ordering::Relaxed));
-        (self.senders_wait(), word.reserved() == MAX_RESERVED)
     }
 
     /// Whether senders are queued, after `tail` has been lowered.
@@ -501,75 +318,6 @@ impl<T> Ring<T> {
         unsafe { self.slot(position).take(self.next_lap(position)) }
     }
 
-    /// Makes room for `item` at the cost of the oldest, which is returned. `Err`: closed.
-    ///
-    /// If all room is reserved there is nothing to evict, and the item itself is returned.
-    pub(super) fn force_push(&self, item: T) -> Result<(Option<T>, bool), T> {
-        let mut gap = GapWait::new();
-        let mut word = Word(self.tail.load(Ordering::Acquire));
-        loop {
-            if word.is_closed() {
-                return Err(item);
-            }
-            let reserved = word.reserved();
-            let needed = self.advance(word.position(), reserved);
-            let is_free = self.stamp(needed) == needed;
-            if !is_free && reserved == self.slots.len() as u64 {
-                return Ok((Some(item), false));
-            }
-            let head = Word(fresh(&self.head));
-            let is_full = !is_free && self.next_lap(head.position()) == needed;
-            if word.is_evicting() || !(is_free || is_full) {
-                // A pop or another eviction is in its gap, or the word is stale.
-                self.wait(&mut gap);
-                word = Word(fresh(&self.tail));
-                continue;
-            }
-            match self.take_place(word, reserved, if is_full { EVICTING } else { 0 }) {
-                Ok(place) => {
-                    let evicted = if is_full { self.evict(needed) } else { None };
-                    self.wait_until_free(place.position);
-                    return Ok((evicted, place.write(item)));
-                }
-                Err(seen) => word = seen,
-            }
-        }
-    }
-
-    /// Frees the slot of `needed` by taking its item of the lap before, unless a pop is faster.
-    fn evict(&self, needed: u64) -> Option<T> {
-        let mut gap = GapWait::new();
-        let evicted = loop {
-            let word = Word(fresh(&self.head));
-            let position = word.position();
-            if self.next_lap(position) != needed {
-                break None;
-            }
-            let stamp = self.stamp(position);
-            if stamp != position + 1 {
-                if stamp != needed {
-                    // The push of the oldest item is in its gap.
-                    gap.pause(&self.gate);
-                }
-                continue;
-            }
-            if let Ok((evicted, _)) = self.claim_head(word, self.slot(position)) {
-                break Some(evicted);
-            }
-        };
-        // Release: who sees the flag gone sees the head that has moved.
-        self.tail.fetch_and(!EVICTING, Ordering::Release);
-        evicted
-    }
-
-    /// The slot of a claimed position may still be left by the pop of the lap before.
-    fn wait_until_free(&self, position: u64) {
-        let mut gap = GapWait::new();
-        while self.stamp(position) != position {
-            gap.pause(&self.gate);
-        }
-    }
-
     /// Waits for somebody to leave a gap, as long as it takes.
     pub(super) fn wait(&self, gap: &mut GapWait) {
         gap.pause(&self.gate);
@@ -636,40 +384,6 @@ impl<T> Ring<T> {
         Word(self.tail.load(Ordering::Acquire)).is_closed()
     }
 
-    /// Takes all items of a closed ring in one claim.
-    pub(super) fn drain(&self) -> Vec<T> {
-        debug_assert!(self.is_closed(), "the tail must stand still");
-        let mut items = Vec::new();
-        let tail = Word(fresh(&self.tail));
-        let mut word = Word(fresh(&self.head));
-        loop {
-            // Before the claim: an allocation may fail.
-            items.reserve(self.distance(word.position(), tail.position()));
-            // AcqRel, Acquire: as in `claim_tail`.
-            match self.head.compare_exchange(
-                word.0,
-                word.with_position(tail.position()).0,
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            ) {
-                Ok(_) => break,
-                Err(seen) => word = Word(seen),
-            }
-        }
-        let mut position = word.position();
-        let mut gap = GapWait::new();
-        while position != tail.position() {
-            while self.stamp(position) != position + 1 {
-                gap.pause(&self.gate);
-            }
-            let _pass = self.gate.enter();
-            // SAFETY: claimed by the CAS above, and the stamp says that the item is there.
-            items.push(unsafe { self.take(position) });
-            position = self.advance(position, 1);
-        }
-        items
-    }
-
     /// How many positions lie between two, which are at most one claim over a lap apart.
     fn distance(&self, from: u64, to: u64) -> usize {
         let capacity = self.slots.len() as u64;
@@ -696,54 +410,4 @@ impl<T> Ring<T> {
 #[cold]
 fn lost_once() {
     Collision::new().back_off();
-}
-
-impl<T> Place<'_, T> {
-    /// Puts the item in. The flag tells that a receiver is to be woken.
-    #[inline]
-    pub(super) fn write(self, item: T) -> bool {
-        self.slot.item.with_mut(|cell| {
-            // SAFETY: the position is claimed and its stamp says that the slot is free.
-            unsafe { (*cell).write(item) };
-        });
-        // Release: pairs with the Acquire in `stamp`; publishes the item.
-        self.slot.stamp.store(self.position + 1, Ordering::Release);
-        self.wakes
-    }
-}
-
-impl<T> Drop for Ring<T> {
-    fn drop(&mut self) {
-        // Every claim has been stamped: claims borrow the ring.
-        let position = Word(fresh(&self.head)).position();
-        let tail = Word(fresh(&self.tail)).position();
-        Rest { ring: self, position, tail }.drop_items();
-    }
-}
-
-/// The items between two positions. If the drop of one panics, the others are dropped all the same.
-struct Rest<'a, T> {
-    ring: &'a Ring<T>,
-    position: u64,
-    tail: u64,
-}
-
-impl<T> Rest<'_, T> {
-    fn drop_items(&mut self) {
-        while self.position != self.tail {
-            let position = self.position;
-            self.position = self.ring.advance(position, 1);
-            if self.ring.stamp(position) == position + 1 {
-                // SAFETY: the ring is being dropped, so the position is ours; it is passed by once,
-                // and the stamp says that the item is there.
-                drop(unsafe { self.ring.take(position) });
-            }
-        }
-    }
-}
-
-impl<T> Drop for Rest<'_, T> {
-    fn drop(&mut self) {
-        self.drop_items();
-    }
 }
