@@ -3,7 +3,8 @@
 //! Reads and writes are partial, as those traits allow: they wait for the first byte, or for room
 //! for one, and then move what is there.
 
-use super::bytes::{ByteConnection, Reader, Writer};
+use super::bytes::{Reader, Writer};
+use super::connection::ByteConnection;
 use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 use std::io::{self, BufRead, IoSlice, IoSliceMut, Read, Write};
 use std::pin::Pin;

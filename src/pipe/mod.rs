@@ -40,15 +40,15 @@ mod buffer;
 mod bytes;
 mod bytes_io;
 mod chunk;
+mod connection;
 mod half;
 mod message;
 mod message_future;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-pub use self::bytes::{
-    ByteConnection, ReadFuture, Reader, WriteFuture, Writer, bytes, duplex_bytes,
-};
+pub use self::bytes::{ReadFuture, Reader, WriteFuture, Writer, bytes};
 pub use self::chunk::{ReadChunk, WriteChunk};
-pub use self::message::{Connection, Receiver, Sender, duplex, simplex};
+pub use self::connection::{ByteConnection, Connection, duplex, duplex_bytes};
+pub use self::message::{Receiver, Sender, simplex};
 pub use self::message_future::{RecvFuture, SendFuture};
