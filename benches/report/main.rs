@@ -14,6 +14,8 @@ mod figures;
 mod machine;
 #[cfg(not(loom))]
 mod table;
+#[cfg(not(loom))]
+mod target;
 
 #[cfg(loom)]
 fn main() {}

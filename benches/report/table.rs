@@ -2,6 +2,7 @@
 
 use crate::figures::{Contender, Peer, Row};
 use crate::machine;
+use crate::target::targets;
 use std::fmt::{self, Write};
 
 pub(crate) fn results(rows: &[Row], peers: &[Peer]) -> Result<String, fmt::Error> {
@@ -20,6 +21,7 @@ pub(crate) fn results(rows: &[Row], peers: &[Peer]) -> Result<String, fmt::Error
     writeln!(text, "- {least} to {most} rounds a row")?;
     writeln!(text, "\nPeers: {}; std is the compiler's.\n", machine::versions(rows))?;
     summary(&mut text, rows, peers)?;
+    aims(&mut text, rows)?;
     let mut bench = "";
     for row in rows {
         if row.bench != bench {
@@ -67,6 +69,24 @@ fn summary(text: &mut String, rows: &[Row], peers: &[Peer]) -> fmt::Result {
         let floor = row.floor.as_deref().unwrap_or_default();
         let (row, lead) = (row.label(), ratio(lead));
         writeln!(text, "| {row} | {} | {lead} | {luckiest} | {floor} |", peer.name)?;
+    }
+    Ok(())
+}
+
+fn aims(text: &mut String, rows: &[Row]) -> fmt::Result {
+    text.push_str(
+        "\n### Targets\n\n\
+         Figures that single rows are to stay below, whoever else is in them.\n\n\
+         | what | target | median | least | |\n|---|--:|--:|--:|---|\n",
+    );
+    for target in targets(rows) {
+        let (limit, median, least) = (target.limit, figure(target.median), figure(target.least));
+        writeln!(
+            text,
+            "| {} | {limit} | {median} | {least} | {} |",
+            target.what,
+            target.verdict()
+        )?;
     }
     Ok(())
 }
