@@ -166,32 +166,30 @@ impl<A: Copy> List<A> {
         arg: A,
     ) {
         let node: *const Node<A> = node.as_ptr();
-        let filled = Body { prev: node, next: node, waker };
+        let (mut prev, mut next) = (node, node);
+        if self.head.is_null() {
+            self.head = node;
+        } else {
+            // Back and front are the same place of the circle; only the head tells them apart.
+            next = self.head;
+            // SAFETY: the head is linked, so it is alive (I2).
+            prev = unsafe { body(next, |b| std::mem::replace(&mut b.prev, node)) };
+            // SAFETY: the neighbour of a linked node is linked.
+            unsafe { body(prev, |b| b.next = node) };
+            if place == Place::Front {
+                self.head = node;
+            }
+        }
         // SAFETY: the caller's node is alive.
         unsafe { &(*node).body }.with_mut(|body| {
-            // SAFETY: nobody else touches a node that is in no list.
-            unsafe { (*body).write(filled) };
+            // SAFETY: nobody else touches a node that is being linked.
+            unsafe { (*body).write(Body { prev, next, waker }) };
         });
         // SAFETY: as above.
         unsafe { &(*node).arg }.with_mut(|cell| {
             // SAFETY: as above.
             unsafe { *cell = arg };
         });
-        if self.head.is_null() {
-            self.head = node;
-        } else {
-            // Back and front are the same place of the circle; only the head tells them apart.
-            let next = self.head;
-            // SAFETY: the head is linked, so it is alive (I2).
-            let prev = unsafe { body(next, |b| std::mem::replace(&mut b.prev, node)) };
-            // SAFETY: the neighbour of a linked node is linked.
-            unsafe { body(prev, |b| b.next = node) };
-            // SAFETY: the caller's node is alive.
-            unsafe { body(node, |b| (b.prev, b.next) = (prev, next)) };
-            if place == Place::Front {
-                self.head = node;
-            }
-        }
         // SAFETY: as above. Relaxed would do: everybody else looks under the list lock.
         unsafe { set_state(node, State::Queued) };
     }

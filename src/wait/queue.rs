@@ -21,24 +21,54 @@ pub(crate) struct WaitQueue<W, S = (), A = ()> {
     state: UnsafeCell<S>,
 }
 
-/// How many nodes the list has. It fills the gap beside the list lock.
+/// How many nodes the list has. It fills the gap beside the list lock; most changes are one of two
+/// bytes.
 #[derive(Clone, Copy)]
-struct Len([u8; 3]);
+struct Len {
+    high: u8,
+    low: [u8; 2],
+}
 
 impl Len {
     const MAX: usize = (1 << 24) - 1;
 
-    #[inline]
-    const fn get(self) -> usize {
-        let [low, middle, high] = self.0;
-        u32::from_le_bytes([low, middle, high, 0]) as usize
+    const fn zero() -> Self {
+        Self { high: 0, low: [0; 2] }
     }
 
-    /// `len` is at most [`Len::MAX`].
     #[inline]
-    const fn of(len: usize) -> Self {
-        let [low, middle, high, _] = (len as u32).to_le_bytes();
-        Self([low, middle, high])
+    const fn get(self) -> usize {
+        (self.high as usize) << 16 | self.low() as usize
+    }
+
+    #[inline]
+    const fn low(self) -> u16 {
+        u16::from_ne_bytes(self.low)
+    }
+
+    #[inline]
+    const fn is_most(self) -> bool {
+        self.low() == u16::MAX && self.high == u8::MAX
+    }
+
+    /// It is not the most.
+    #[inline]
+    const fn increase(&mut self) {
+        let (low, carry) = self.low().overflowing_add(1);
+        self.low = low.to_ne_bytes();
+        if carry {
+            self.high += 1;
+        }
+    }
+
+    /// It is not less than `by`, which is a batch at most.
+    #[inline]
+    const fn decrease(&mut self, by: usize) {
+        let (low, borrow) = self.low().overflowing_sub(by as u16);
+        self.low = low.to_ne_bytes();
+        if borrow {
+            self.high -= 1;
+        }
     }
 }
 
@@ -53,7 +83,7 @@ impl<W, S, A: Copy> WaitQueue<W, S, A> {
             Self {
                 word,
                 mutex: Mutex::new(),
-                len: UnsafeCell::new(Len::of(0)),
+                len: UnsafeCell::new(Len::zero()),
                 list: UnsafeCell::new(List::new()),
                 state: UnsafeCell::new(state),
             }
@@ -75,7 +105,7 @@ impl<W, S, A: Copy> WaitQueue<W, S, A> {
     #[track_caller]
     pub(crate) fn lock_for_insert(&self) -> Locked<'_, W, S, A> {
         let list = self.lock();
-        if list.len() == Len::MAX {
+        if list.look_at_len(Len::is_most) {
             // Panic hooks are user code.
             drop(list);
             panic!("bifrons: more than {} waiters on one object", Len::MAX);
@@ -198,17 +228,22 @@ impl<'a, W, S, A: Copy> Locked<'a, W, S, A> {
 
     #[inline]
     pub(crate) fn len(&self) -> usize {
+        self.look_at_len(Len::get)
+    }
+
+    #[inline]
+    fn look_at_len<R>(&self, f: impl FnOnce(Len) -> R) -> R {
         self.queue.len.with(|len| {
             // SAFETY: the list lock is held, and `self` is borrowed.
-            unsafe { *len }.get()
+            f(unsafe { *len })
         })
     }
 
     #[inline]
-    fn set_len(&mut self, value: usize) {
+    fn change_len(&mut self, change: impl FnOnce(&mut Len)) {
         self.queue.len.with_mut(|len| {
             // SAFETY: the list lock is held, and `self` is borrowed exclusively.
-            unsafe { *len = Len::of(value) }
+            change(unsafe { &mut *len });
         });
     }
 
@@ -226,7 +261,7 @@ impl<'a, W, S, A: Copy> Locked<'a, W, S, A> {
         wanted: impl FnMut(A) -> bool,
     ) -> usize {
         let count = self.list(|list| list.drain(state, batch, wanted));
-        self.set_len(self.len() - count);
+        self.change_len(|len| len.decrease(count));
         count
     }
 
@@ -250,13 +285,15 @@ impl<'a, W, S, A: Copy> Locked<'a, W, S, A> {
         debug_assert_ne!(node.state(), State::Queued, "a node stands in one list, once");
         // SAFETY: the lock is held; pinned and withdrawn in time by the caller's promise.
         self.list(|list| unsafe { list.insert(pointer(node), place, waker, arg) });
-        self.set_len(self.len() + 1);
+        self.change_len(Len::increase);
     }
 
     /// Takes the first waiter out, in `state`.
     pub(crate) fn pop(&mut self, state: State) -> Option<Waker> {
         let waker = self.list(|list| list.pop(state));
-        self.set_len(self.len() - usize::from(waker.is_some()));
+        if waker.is_some() {
+            self.change_len(|len| len.decrease(1));
+        }
         waker
     }
 
@@ -264,7 +301,7 @@ impl<'a, W, S, A: Copy> Locked<'a, W, S, A> {
     ///
     /// `node` is queued here.
     unsafe fn unlink(&mut self, node: Pin<&Node<A>>) -> Waker {
-        self.set_len(self.len() - 1);
+        self.change_len(|len| len.decrease(1));
         // SAFETY: the lock is held; the rest is the caller's promise.
         self.list(|list| unsafe { list.unlink(pointer(node), State::Idle) })
     }
@@ -301,4 +338,32 @@ impl<W, S, A> DerefMut for Locked<'_, W, S, A> {
 
 fn pointer<A>(node: Pin<&Node<A>>) -> NonNull<Node<A>> {
     NonNull::from(node.get_ref())
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::Len;
+
+    #[test]
+    fn a_count_carries_and_borrows() {
+        let mut len = Len::zero();
+        for count in 1..=70_000 {
+            len.increase();
+            assert_eq!(len.get(), count);
+        }
+        for count in (0..70_000 / 32).rev() {
+            len.decrease(if len.get() % 32 == 0 { 32 } else { len.get() % 32 });
+            assert_eq!(len.get(), 32 * (count + 1));
+        }
+        len.decrease(32);
+        assert_eq!(len.get(), 0);
+    }
+
+    #[test]
+    fn a_count_is_full_at_its_maximum() {
+        let mut len = Len { high: u8::MAX, low: (u16::MAX - 1).to_ne_bytes() };
+        assert!(!len.is_most());
+        len.increase();
+        assert!(len.is_most() && len.get() == Len::MAX);
+    }
 }
