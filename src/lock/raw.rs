@@ -12,10 +12,10 @@
 //! | bits | meaning | set by | cleared by |
 //! |---|---|---|---|
 //! | `LOCKED` | somebody owns the lock, or it is reserved for a granted waiter | who takes it, by CAS | `unlock`, by the RMW that lets go |
-//! | `WOKEN` | a notified waiter is on its way | `wake_next`, holding the list lock | that waiter when it takes the lock, queues again or goes away |
+//! | `WOKEN` | a notified waiter is on its way, or about to be | `wake_next`, holding the list lock; `unlock`, in the RMW that lets go, before it looks for one | that waiter when it takes the lock, queues again or goes away; `wake_announced`, holding the list lock, if there is none to wake |
 //! | `BARRED` | newcomers queue: a blocked thread lost its patience | that thread | that thread, when it has the lock or goes away |
 //! | `QUEUED` | the list is not empty | under the list lock only (I1) | under the list lock only |
-//! | skipped | unlocks in a row that left the wake-up to the waiter on its way | `unlock`, in the RMW that lets go | `wake_next`, and the waiter when it arrives |
+//! | skipped | unlocks in a row that left the wake-up to the waiter on its way | `unlock`, in the RMW that lets go | who sets `WOKEN`, and the waiter when it arrives |
 //!
 //! # Who wakes whom
 //!
@@ -24,7 +24,12 @@
 //! lock, and then its own `unlock` wakes the next; or it finds the lock taken, and queues again at
 //! the front in the same RMW that clears `WOKEN`, so that the owner's `unlock` sees it; or it is
 //! dropped, and passes the wake-up on. Hence the invariant: *a free lock with waiters has `WOKEN`
-//! set, or an `unlock` or a drop on its way to `wake_next`*.
+//! set and a waiter on its way, or an `unlock` or a drop on its way to wake one*.
+//!
+//! An `unlock` that sees waiters, and none on its way, sets `WOKEN` as it lets go: one RMW less. Until
+//! it has taken the first one out nobody else wakes; so if it finds nobody left to be woken, or no
+//! need to because the lock is taken, it takes `WOKEN` back, and the latter while the lock is taken:
+//! that owner's `unlock` sees it.
 //!
 //! The waiter on its way may be a future that nobody polls. So every [`SKIP_LIMIT`] + 1
 //! unlocks one more waiter is woken, and every poll tries the word first, notified or not: of
@@ -193,6 +198,9 @@ impl RawLock {
 
     #[cold]
     fn unlock_contended(&self, word: Word) {
+        if !word.is_woken() && !word.is_barred() && self.unlock_announcing(word) {
+            return self.wake_announced();
+        }
         let exhausted = word.is_woken() && word.skipped() == SKIP_LIMIT;
         let skip = word.is_woken() && !word.is_barred() && !exhausted;
         // One RMW lets go and counts. Only the owner counts, so the field cannot overflow.
@@ -200,6 +208,48 @@ impl RawLock {
         // Release: as in `unlock`.
         let word = Word(self.queue.word.fetch_sub(minus, Ordering::Release));
         self.wake_after(word, exhausted);
+    }
+
+    /// Lets go, and announces a wake-up. `false`: the word is not what it was.
+    fn unlock_announcing(&self, word: Word) -> bool {
+        let next = (word.0 | WOKEN) & !(LOCKED | SKIPPED);
+        // Release: as in `unlock`. Relaxed on failure: nothing was let go.
+        let done =
+            self.queue.word.compare_exchange(word.0, next, Ordering::Release, Ordering::Relaxed);
+        done.is_ok()
+    }
+
+    /// Wakes the first waiter, as announced, unless that is needless.
+    fn wake_announced(&self) {
+        let mut list = self.queue.lock();
+        let waker = if self.confirm(&list) { list.pop(State::Notified) } else { None };
+        drop(list);
+        wake(waker);
+    }
+
+    /// Under the list lock: whether the announced wake-up is to come. If not it is taken back: there
+    /// are no waiters, or the next owner will wake.
+    fn confirm(&self, list: &List<'_>) -> bool {
+        let len = list.len();
+        let mut word = self.word();
+        loop {
+            let needless = len == 0 || word.is_locked();
+            let clear = match len {
+                _ if needless => WOKEN,
+                1 => QUEUED,
+                _ => return true,
+            };
+            // Relaxed: as in `note_wake_up`.
+            match self.queue.word.compare_exchange_weak(
+                word.0,
+                word.0 & !clear,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return !needless,
+                Err(seen) => word = Word(seen),
+            }
+        }
     }
 
     /// Wakes whom an unlock that found `word` has to wake.

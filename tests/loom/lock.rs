@@ -115,6 +115,30 @@ fn loser_before_others_is_woken_again() {
     });
 }
 
+/// The only waiter leaves between the RMW of an unlock, which announces its wake-up, and the look for
+/// it; the next waiter must be woken.
+///
+/// Kills: an announcement that is kept though nobody is left.
+#[test]
+fn announced_to_nobody() {
+    explore("lock: announced to nobody", || {
+        let lock = Arc::new(Lock::new(0));
+        let guard = lock.lock();
+        let mut wait = Box::pin(lock.lock_owned_async());
+        assert!(poll_once(wait.as_mut()).is_pending());
+        let other = Arc::clone(&lock);
+        let thread = thread::spawn(move || {
+            drop(wait);
+            // A task: a thread looks again by itself.
+            *block_on(other.lock_async()) += 1;
+        });
+        drop(guard);
+        *lock.lock() += 1;
+        thread.join().unwrap();
+        assert_eq!(*lock.lock(), 2);
+    });
+}
+
 /// The first waiter is notified by one thread while its task drops it; the thread behind it must
 /// be woken in its stead.
 ///
