@@ -16,6 +16,7 @@ use std::fmt::{Debug, Display};
 use std::hash::Hash;
 use std::iter::FusedIterator;
 use std::mem::size_of;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -123,6 +124,18 @@ by_value! {
     TryPushError:            both  send  sync  none;
     PushTimeoutError:        both  send  sync  none;
 }
+
+// What holds no value of its own, or only moves them, is whole after any panic. The value of a `Lock`
+// may be half changed; there is no poison to tell.
+assert_impl_all!(Event: UnwindSafe, RefUnwindSafe);
+assert_impl_all!(Semaphore: UnwindSafe, RefUnwindSafe);
+assert_impl_all!(Condition: UnwindSafe, RefUnwindSafe);
+assert_impl_all!(of::BoundedQueue<Cell<u8>>: UnwindSafe, RefUnwindSafe);
+assert_impl_all!(EventFuture<'static>: UnwindSafe);
+assert_impl_all!(AcquireFuture<'static>: UnwindSafe);
+assert_impl_all!(of::PopFuture<u8>: UnwindSafe);
+assert_impl_all!(of::Lock<u8>: UnwindSafe);
+assert_not_impl_any!(of::Lock<u8>: RefUnwindSafe);
 
 is!(Semaphore, both);
 is!(Permit<'static>, both);

@@ -9,6 +9,7 @@ use bifrons::pipe::{
 use static_assertions::{assert_impl_all, assert_not_impl_any, assert_obj_safe};
 use std::cell::Cell;
 use std::marker::PhantomPinned;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 
 /// `Send`, not `Sync`.
@@ -58,6 +59,12 @@ assert_not_impl_any!(SendFuture<'static, u8>: Unpin);
 assert_not_impl_any!(RecvFuture<'static, u8>: Unpin);
 assert_not_impl_any!(WriteFuture<'static>: Unpin);
 assert_not_impl_any!(ReadFuture<'static>: Unpin);
+
+// Messages are moved, never half changed.
+assert_impl_all!(Sender<Cell<u8>>: UnwindSafe, RefUnwindSafe);
+assert_impl_all!(Receiver<Cell<u8>>: UnwindSafe, RefUnwindSafe);
+assert_impl_all!(Writer: UnwindSafe, RefUnwindSafe);
+assert_impl_all!(Reader: UnwindSafe, RefUnwindSafe);
 
 // What std and futures build on.
 assert_impl_all!(Writer: std::io::Write, futures::io::AsyncWrite);

@@ -1229,6 +1229,24 @@ fn of_two_waiters_of_one_task_the_one_that_is_polled_gets_the_lock() {
 }
 
 #[test]
+fn of_two_waiters_of_one_task_the_one_that_is_polled_is_woken_after_a_barger() {
+    let lock = Lock::new(());
+    let task = Counter::new();
+    let held = lock.lock();
+    let mut unpolled = Box::pin(lock.lock_async());
+    let mut polled = Box::pin(lock.lock_async());
+    assert!(task.poll(unpolled.as_mut()).is_pending());
+    assert!(task.poll(polled.as_mut()).is_pending());
+    drop(held);
+    let barger = lock.try_lock().expect("it is free");
+    assert_eq!(task.wakes(), 1);
+    assert!(task.poll(polled.as_mut()).is_pending());
+    drop(barger);
+    assert_eq!(task.wakes(), 2, "the wake-up was used");
+    assert!(task.poll(polled.as_mut()).is_ready());
+}
+
+#[test]
 fn of_two_waiters_of_one_task_the_one_that_is_polled_gets_the_item() {
     let queue = BoundedQueue::new(1);
     let task = Counter::new();

@@ -740,6 +740,19 @@ fn a_lock_freed_while_the_waker_is_cloned_is_not_lost_to_its_panicking_drop() {
 }
 
 #[test]
+fn a_reentrant_lock_freed_while_the_waker_is_cloned_has_its_owner_before_its_drop() {
+    let lock: &'static ReentrantLock<()> = Box::leak(Box::default());
+    let held = Mutex::new(Some(lock.lock_as(&Owner::new())));
+    let bad = Arc::new(Hooks {
+        clone: Some(Box::new(move || drop(held.lock().unwrap().take()))),
+        drop: Some(Box::new(|| assert!(lock.try_lock_as(&Owner::new()).is_none()))),
+        ..Hooks::default()
+    });
+    let mut future = Box::pin(lock.lock_async(&Owner::new()));
+    assert!(bad.poll(future.as_mut()).is_ready());
+}
+
+#[test]
 fn permits_freed_while_the_waker_is_cloned_are_not_lost_to_its_panicking_drop() {
     let semaphore: &'static Semaphore = Box::leak(Box::new(Semaphore::new(0)));
     let bad = Arc::new(Hooks {

@@ -4,7 +4,7 @@
 
 use super::{Lock, LockGuard, OwnedLockGuard};
 use crate::sys::Arc;
-use crate::wait::{Node, finished};
+use crate::wait::{Finally, Node, finished};
 use futures_core::FusedFuture;
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -49,9 +49,12 @@ impl<'a, T: ?Sized> Future for LockFuture<'a, T> {
         let this = self.project();
         let Some(lock) = *this.lock else { finished("LockFuture") };
         // SAFETY: the node is only ever queued on this lock; `drop` cancels.
-        ready!(unsafe { lock.raw.poll(this.node.as_ref(), false, cx) });
+        let stale = ready!(unsafe { lock.raw.poll(this.node.as_ref(), false, cx) });
+        let guard = LockGuard::new(lock);
+        // If this panics the guard lets go, and the future may be polled again.
+        drop(stale);
         *this.lock = None;
-        Poll::Ready(LockGuard::new(lock))
+        Poll::Ready(guard)
     }
 }
 
@@ -104,7 +107,11 @@ impl<T: ?Sized> Future for OwnedLockFuture<T> {
         let this = self.project();
         let Some(lock) = this.lock.as_ref() else { finished("OwnedLockFuture") };
         // SAFETY: the node is only ever queued on this lock; `drop` cancels.
-        ready!(unsafe { lock.raw.poll(this.node.as_ref(), false, cx) });
+        let stale = ready!(unsafe { lock.raw.poll(this.node.as_ref(), false, cx) });
+        // As above.
+        let taken = Finally::new(|| lock.raw.unlock());
+        drop(stale);
+        taken.disarm();
         let Some(lock) = this.lock.take() else { finished("OwnedLockFuture") };
         Poll::Ready(OwnedLockGuard::new(lock))
     }

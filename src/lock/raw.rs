@@ -32,8 +32,9 @@
 //! that owner's `unlock` sees it.
 //!
 //! The waiter on its way may be a future that nobody polls. So every [`SKIP_LIMIT`] + 1
-//! unlocks one more waiter is woken, and every poll tries the word first, notified or not: of
-//! two waiters of one task it does not matter which one is polled (tokio#6450, async-lock#91).
+//! unlocks one more waiter is woken, and every poll tries the word first, notified or not; one that
+//! is still queued, and finds the lock taken, clears `WOKEN`. So of two waiters of one task it does
+//! not matter which one is polled (tokio#6450, async-lock#91).
 //!
 //! # Patience
 //!
@@ -41,7 +42,8 @@
 //! unlock skips, and each wakes the front: first come, first served, until that thread had its
 //! turn or went away. The front may be a future that nobody polls, and then the lock is free while
 //! newcomers queue; so the thread that bars looks every now and then, and may take a free lock from
-//! wherever it stands. One thread bars at a time; another impatient one looks again later.
+//! wherever it stands. One thread bars at a time; another impatient one looks again later. Whoever
+//! waits long looks less and less often.
 //!
 //! # Handing over
 //!
@@ -58,7 +60,7 @@
 
 use crate::sys::atomic::{AtomicU32, Ordering};
 use crate::sys::{SKIP_LIMIT, Spin, const_fn, is_past, patience};
-use crate::wait::{Finally, Locked, Node, Place, State, WaitQueue, discard, drive, wake};
+use crate::wait::{Finally, Locked, Node, Place, Stale, State, WaitQueue, drive, wake};
 use pin_project_lite::pin_project;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
@@ -167,10 +169,12 @@ impl RawLock {
     fn try_take(&self, comer: Comer) -> bool {
         let mut word = self.word();
         while comer.may_take(word) {
+            // What was skipped for a waiter that has gone would keep `try_take_idle` from its try.
+            let old = if word.0 & (WOKEN | QUEUED) == 0 { SKIPPED } else { 0 };
             // Orderings as in `try_take_idle`.
             match self.queue.word.compare_exchange_weak(
                 word.0,
-                (word.0 | LOCKED) & !comer.clears(),
+                (word.0 | LOCKED) & !(comer.clears() | old),
                 Ordering::Acquire,
                 Ordering::Relaxed,
             ) {
@@ -318,7 +322,8 @@ impl RawLock {
         wake(waker);
     }
 
-    /// Tries for the lock, else queues `node`. A `barring` waiter has barred newcomers.
+    /// Tries for the lock, else queues `node`. A `barring` waiter has barred newcomers. The waker that
+    /// is left over is for the owner to drop, once whoever unlocks in a panic has the lock.
     ///
     /// # Safety
     ///
@@ -330,9 +335,9 @@ impl RawLock {
         node: Pin<&Node>,
         barring: bool,
         cx: &Context<'_>,
-    ) -> Poll<()> {
+    ) -> Poll<Stale> {
         if node.state() == State::Idle && self.try_take_idle() {
-            return Poll::Ready(());
+            return Poll::Ready(Stale::new(None));
         }
         // SAFETY: the caller's promise.
         unsafe { self.poll_slow(node, barring, cx) }
@@ -341,17 +346,17 @@ impl RawLock {
     /// # Safety
     ///
     /// As for [`RawLock::poll`].
-    unsafe fn poll_slow(&self, node: Pin<&Node>, barring: bool, cx: &Context<'_>) -> Poll<()> {
+    unsafe fn poll_slow(&self, node: Pin<&Node>, barring: bool, cx: &Context<'_>) -> Poll<Stale> {
         loop {
             let comer = match node.state() {
                 State::Idle => Comer::New,
                 State::Queued => {
                     let comer = if barring { Comer::Barring } else { Comer::New };
                     if self.try_take(comer) {
-                        let taken = Finally::new(|| self.unlock());
-                        self.leave_queue(node);
-                        taken.disarm();
-                        return Poll::Ready(());
+                        return Poll::Ready(self.leave_queue(node));
+                    }
+                    if self.discount(comer) {
+                        continue;
                     }
                     // SAFETY: the caller's promise.
                     if unsafe { self.queue.refresh(node, cx) } {
@@ -362,28 +367,39 @@ impl RawLock {
                 State::Notified => Comer::Notified,
                 State::Granted => {
                     node.reset();
-                    return Poll::Ready(());
+                    return Poll::Ready(Stale::new(None));
                 }
             };
-            let taken = self.try_take(comer) || {
+            let mut stale = Stale::new(None);
+            if !self.try_take(comer) {
                 let waker = cx.waker().clone();
                 // SAFETY: the caller's promise; neither idle nor notified is queued.
-                unsafe { self.enqueue(node, comer, waker) }
-            };
-            if !taken {
-                return Poll::Pending;
+                match unsafe { self.enqueue(node, comer, waker) } {
+                    Some(unused) => stale = unused,
+                    None => return Poll::Pending,
+                }
             }
             node.reset();
-            return Poll::Ready(());
+            return Poll::Ready(stale);
         }
     }
 
-    /// Decides under the list lock between taking the lock (`true`) and sleeping for it.
+    /// A queued waiter is polled and cannot take the lock. Its wake-up may have been that of another
+    /// waiter of the same task, so from now on that one is not on its way any more: the owner's
+    /// `unlock` wakes the first. Whether there is none, and the lock can be taken.
+    fn discount(&self, comer: Comer) -> bool {
+        // Relaxed: as in `cancel`.
+        self.word().is_woken()
+            && comer.may_take(Word(self.queue.word.fetch_and(!WOKEN, Ordering::Relaxed)))
+    }
+
+    /// Decides under the list lock between taking the lock, which leaves the waker over, and sleeping
+    /// for it.
     ///
     /// # Safety
     ///
     /// As for [`RawLock::poll`]; `node` is in no list.
-    unsafe fn enqueue(&self, node: Pin<&Node>, comer: Comer, waker: Waker) -> bool {
+    unsafe fn enqueue(&self, node: Pin<&Node>, comer: Comer, waker: Waker) -> Option<Stale> {
         let mut list = self.queue.lock_for_insert();
         let mut word = self.word();
         let free = loop {
@@ -407,28 +423,25 @@ impl RawLock {
             }
         };
         if free {
-            drop(list);
-            let taken = Finally::new(|| self.unlock());
-            discard(Some(waker));
-            taken.disarm();
-            return true;
+            return Some(Stale::new(Some(waker)));
         }
         // Who was notified and lost keeps its place.
         let place = if comer == Comer::Notified { Place::Front } else { Place::Back };
         // SAFETY: in no list, and the caller's promise.
         unsafe { list.insert(node, place, waker, ()) };
-        false
+        None
     }
 
     /// The owner's node is still queued, or was when its owner looked: take it out.
-    fn leave_queue(&self, node: Pin<&Node>) {
+    fn leave_queue(&self, node: Pin<&Node>) -> Stale {
         // SAFETY: `poll`'s caller promised that the node is only ever queued here.
-        let (state, _stale) = unsafe { self.queue.withdraw(node, Self::note_departure) };
+        let (state, stale) = unsafe { self.queue.withdraw(node, Self::note_departure) };
         if state == State::Notified {
             // Notified in the meantime, and here already. Relaxed: it only lets the next `unlock`
             // wake again.
             self.queue.word.fetch_and(!WOKEN, Ordering::Relaxed);
         }
+        stale
     }
 
     /// Ends a wait that has not taken the lock; what the waiter was given goes to the next.
@@ -480,17 +493,17 @@ impl RawLock {
             }
         }
         let mut wait = pin!(ThreadWait { lock: self, node: Node::new(()), barring: false });
-        let mut round = 0;
+        let mut round: u32 = 0;
         loop {
-            let (limit, is_deadline) = patience(deadline, round);
+            let (limit, is_deadline) = patience(deadline, round, wait.barring);
             if drive(wait.as_mut(), limit).is_some() {
                 return true;
             }
             if is_deadline {
                 return false;
             }
-            // The more others bar before it, the less often it looks.
-            round = if wait.as_mut().bar() { 1 } else { round + 1 };
+            wait.as_mut().bar();
+            round = round.saturating_add(1);
         }
     }
 }
@@ -517,13 +530,14 @@ pin_project! {
 }
 
 impl ThreadWait<'_> {
-    /// Makes newcomers queue, if the lock is taken and nobody else does so. Whether it does.
-    fn bar(self: Pin<&mut Self>) -> bool {
+    /// Makes newcomers queue, if nobody else does so.
+    fn bar(self: Pin<&mut Self>) {
         let this = self.project();
         let mut word = this.lock.word();
-        while !*this.barring && word.is_locked() && !word.is_barred() {
-            // Relaxed: the bit publishes nothing. The RMW on a taken lock is the proof that the
-            // owner's `unlock` finds it in its own RMW, and wakes.
+        while !*this.barring && !word.is_barred() {
+            // Relaxed: the bit publishes nothing. The RMW is the proof that the `unlock` of an owner
+            // finds it in its own RMW, and wakes; a free lock is taken by the poll that follows, or
+            // by somebody who becomes such an owner.
             match this.lock.queue.word.compare_exchange_weak(
                 word.0,
                 word.0 | BARRED,
@@ -534,7 +548,6 @@ impl ThreadWait<'_> {
                 Err(seen) => word = Word(seen),
             }
         }
-        *this.barring
     }
 }
 
@@ -544,7 +557,7 @@ impl Future for ThreadWait<'_> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
         // SAFETY: the node is only ever queued on this lock, and `Drop` cancels.
-        unsafe { this.lock.poll(this.node.as_ref(), *this.barring, cx) }
+        unsafe { this.lock.poll(this.node.as_ref(), *this.barring, cx) }.map(drop)
     }
 }
 

@@ -10,8 +10,8 @@ use std::io::{self, BufRead, IoSlice, IoSliceMut, Read, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-/// The first that is not empty: as std's default for vectored reads and writes, but all of them are
-/// served while there are bytes, or room, at hand.
+/// Whether there is nothing to move, and so nothing to wait for. (std's default for vectored reads and
+/// writes serves the first piece that is not empty; here all are, while there are bytes or room.)
 fn is_idle(lens: impl IntoIterator<Item = usize>) -> bool {
     lens.into_iter().all(|len| len == 0)
 }

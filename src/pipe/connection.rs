@@ -7,6 +7,7 @@ use super::message_future::{RecvFuture, SendFuture};
 use crate::error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
+use crate::wait::Finally;
 use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
@@ -172,8 +173,9 @@ impl<S, R> Connection<S, R> {
 
     /// Closes this end, in both directions. What was sent to it before can still be received.
     pub fn close(&mut self) {
+        // Also if a waker panics.
+        let _receiver = Finally::new(|| self.receiver.close());
         self.sender.close();
-        self.receiver.close();
     }
 
     /// Whether a direction is closed, from either end: a snapshot.
@@ -317,8 +319,9 @@ impl ByteConnection {
 
     /// Closes this end, in both directions. What was written to it before can still be read.
     pub fn close(&mut self) {
+        // Also if a waker panics.
+        let _reader = Finally::new(|| self.reader.close());
         self.writer.close();
-        self.reader.close();
     }
 
     /// Whether a direction is closed, from either end: a snapshot.

@@ -60,8 +60,9 @@
 
 use crate::sys::atomic::{AtomicU64, Ordering};
 use crate::sys::{Arc, Pace, UnsafeCell, is_past};
-use crate::wait::{discard, wake};
+use crate::wait::{Stale, discard, wake};
 use crossbeam_utils::CachePadded;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::task::{Context, Waker};
 use std::time::Instant;
 
@@ -127,6 +128,9 @@ pub(super) struct Shared<B> {
 unsafe impl<B: Sync> Sync for Shared<B> {}
 // SAFETY: nothing here is tied to a thread.
 unsafe impl<B: Send> Send for Shared<B> {}
+// User code never meets a message half moved.
+impl<B> UnwindSafe for Shared<B> {}
+impl<B> RefUnwindSafe for Shared<B> {}
 
 impl<B> Shared<B> {
     pub(super) fn new(buffer: B) -> Self {
@@ -312,6 +316,7 @@ impl<B, const SIDE: usize> Half<B, SIDE> {
         if self.is_closed() {
             return;
         }
+        let _stale = Stale::new(self.take_back());
         if SIDE == READER {
             // Release: pairs with the Acquire in `reader_is_gone` and `swap`. Acquire: pairs with
             // the Release in `swap`; what was published before can still be read.

@@ -289,7 +289,7 @@ impl<T, I: Iterator<Item = T>> Future for PushManyFuture<'_, T, I> {
                 *this.done = true;
                 return Poll::Ready(Err(rejected));
             }
-            *this.pushed += 1;
+            *this.pushed = this.pushed.saturating_add(1);
         }
         cx.waker().wake_by_ref();
         Poll::Pending

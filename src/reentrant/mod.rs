@@ -369,6 +369,9 @@ impl<T: ?Sized + Sync> ReentrantLock<T> {
 
     /// Blocking face of [`lock_async`](ReentrantLock::lock_async); same contract.
     ///
+    /// Re-entry is decided when the wait begins, and at a deadline once more: a thread that waits
+    /// already is not let in when another one enters for the same owner, but after it.
+    ///
     /// # Blocking
     ///
     /// Parks this thread while it waits.
@@ -414,10 +417,11 @@ impl<T: ?Sized + Sync> ReentrantLock<T> {
     ) -> Result<OwnerGuard<'_, T>, TimedOut> {
         let me = owner.id();
         if !self.try_enter_shared(me) {
-            if !self.raw.lock_until(deadline) {
+            if self.raw.lock_until(deadline) {
+                self.begin(Hold::first(me));
+            } else if !self.try_enter_shared(me) {
                 return Err(TimedOut);
             }
-            self.begin(Hold::first(me));
         }
         Ok(OwnerGuard::new(self, me))
     }
@@ -544,9 +548,11 @@ impl<'a, T: ?Sized + Sync> Future for ReentrantLockFuture<'a, T> {
             guard
         } else {
             // SAFETY: the node is only ever queued on this lock; `drop` cancels.
-            ready!(unsafe { lock.raw.poll(this.node.as_ref(), false, cx) });
+            let stale = ready!(unsafe { lock.raw.poll(this.node.as_ref(), false, cx) });
             lock.begin(Hold::first(me));
-            OwnerGuard::new(lock, me)
+            let guard = OwnerGuard::new(lock, me);
+            drop(stale);
+            guard
         };
         *this.lock = None;
         Poll::Ready(guard)

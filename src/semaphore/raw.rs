@@ -202,6 +202,14 @@ impl RawSemaphore {
                     return Poll::Pending;
                 }
                 State::Queued => {
+                    // Whoever has returned them may not have come to granting yet, and this may be
+                    // the last poll before a deadline.
+                    if self.word().permits() >= n as isize {
+                        self.grant();
+                        if node.state() != State::Queued {
+                            continue;
+                        }
+                    }
                     // SAFETY: the caller's promise.
                     if unsafe { self.queue.refresh(node, cx) } {
                         return Poll::Pending;

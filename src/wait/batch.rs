@@ -107,6 +107,13 @@ pub(crate) fn discard(waker: Option<Waker>) {
 #[must_use = "it is discarded at the end of the scope that it is bound in"]
 pub(crate) struct Stale(pub(super) Option<Waker>);
 
+impl Stale {
+    #[inline]
+    pub(crate) const fn new(waker: Option<Waker>) -> Self {
+        Self(waker)
+    }
+}
+
 impl Drop for Stale {
     #[inline]
     fn drop(&mut self) {

@@ -31,7 +31,7 @@ impl Local {
         let mut nesting = Nesting::enter(self);
         let mut cx = Context::from_waker(&self.waker);
         let mut expired = false;
-        let mut instant_wakes = 0;
+        let mut woke_itself = false;
         loop {
             match op.as_mut().poll(&mut cx) {
                 Poll::Ready(output) => return Some(output),
@@ -41,13 +41,13 @@ impl Local {
             // A future that wakes itself waits for another thread's next step: let it run.
             if self.parker.take_token() {
                 nesting.took_token = true;
-                instant_wakes += 1;
-                if instant_wakes > 1 {
+                if woke_itself {
                     yield_now();
                 }
+                woke_itself = true;
                 expired = deadline.is_some_and(is_past);
             } else {
-                instant_wakes = 0;
+                woke_itself = false;
                 expired = !self.parker.park(deadline);
                 nesting.took_token |= !expired;
             }

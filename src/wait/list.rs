@@ -20,6 +20,7 @@ use crate::sys::UnsafeCell;
 use crate::sys::atomic::{AtomicU8, Ordering};
 use std::marker::PhantomPinned;
 use std::mem::MaybeUninit;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
 use std::task::Waker;
 
@@ -69,6 +70,9 @@ unsafe impl<A: Send> Send for Node<A> {}
 // SAFETY: as above; a shared `Node` offers `state`, an atomic, and `arg`, which does not change while
 // anybody else can ask for it.
 unsafe impl<A: Send> Sync for Node<A> {}
+// No user code runs while a node is being changed.
+impl<A> UnwindSafe for Node<A> {}
+impl<A> RefUnwindSafe for Node<A> {}
 
 impl<A> Node<A> {
     #[inline]

@@ -7,6 +7,7 @@ use super::batch::{Stale, WakeBatch, discard};
 use super::list::{List, Node, Place, State};
 use crate::sys::{Mutex, MutexGuard, UnsafeCell, const_fn};
 use std::ops::{Deref, DerefMut};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Waker};
@@ -76,6 +77,10 @@ impl Len {
 unsafe impl<W: Send, S: Send, A: Send> Send for WaitQueue<W, S, A> {}
 // SAFETY: `list` and `state` are only touched by whoever holds `mutex`, through `Locked`.
 unsafe impl<W: Sync, S: Send, A: Send> Sync for WaitQueue<W, S, A> {}
+
+// No user code runs while the list is being changed.
+impl<W, S, A> UnwindSafe for WaitQueue<W, S, A> {}
+impl<W, S, A> RefUnwindSafe for WaitQueue<W, S, A> {}
 
 impl<W, S, A: Copy> WaitQueue<W, S, A> {
     const_fn! {

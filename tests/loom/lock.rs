@@ -265,6 +265,36 @@ fn second_of_one_task_is_polled() {
     });
 }
 
+/// Two waiters of one task; the lock is released to the first and barged into, and the task polls the
+/// second only, which finds it taken: the barger's unlock must wake it.
+///
+/// Kills: a queued waiter that trusts in one on its way which its own task does not poll.
+#[test]
+fn second_of_one_task_is_polled_beside_a_barger() {
+    explore("lock: second of one task is polled beside a barger", || {
+        let lock = Arc::new(Lock::new(0));
+        let mut held = Some(lock.lock_owned());
+        let mut first = Box::pin(lock.lock_async());
+        let mut second = Box::pin(lock.lock_async());
+        let mut thread = None;
+        let _guard = block_on(std::future::poll_fn(|cx| {
+            if let Some(guard) = held.take() {
+                assert!(first.as_mut().poll(cx).is_pending());
+                assert!(second.as_mut().poll(cx).is_pending());
+                let other = Arc::clone(&lock);
+                thread = Some(thread::spawn(move || {
+                    drop(guard);
+                    // It does not queue: it would stand behind a waiter that nobody polls.
+                    drop(other.try_lock());
+                }));
+                return std::task::Poll::Pending;
+            }
+            second.as_mut().poll(cx)
+        }));
+        thread.unwrap().join().unwrap();
+    });
+}
+
 /// A waiter is notified while a poll for no reason takes the lock: it is here already, and a thread
 /// behind it must not wait for it once more.
 ///

@@ -416,3 +416,25 @@ fn a_waker_that_panics_loses_no_message_and_strands_nobody() {
     assert!(counter.poll(pin!(sender.send_async(crate::Counted::new(&drops)))).is_ready());
     assert_eq!(counter.wakes(), 0);
 }
+
+#[test]
+fn closing_both_ways_tells_both_also_if_a_waker_panics() {
+    struct Panics;
+    impl std::task::Wake for Panics {
+        fn wake(self: std::sync::Arc<Self>) {
+            panic!("a waker panics");
+        }
+    }
+    let waker = std::task::Waker::from(std::sync::Arc::new(Panics));
+    let (mut here, there) = bifrons::pipe::duplex::<u8, u8>(1);
+    let (mut sender, mut receiver) = there.split();
+    sender.send(1).unwrap();
+    let mut recv = pin!(receiver.recv_async());
+    assert!(recv.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+    let counter = Counter::new();
+    let mut send = pin!(sender.send_async(2));
+    assert!(counter.poll(send.as_mut()).is_pending());
+    assert_eq!(panic_of(|| here.close()), "a waker panics");
+    assert_eq!(counter.wakes(), 1);
+    assert!(matches!(poll_once(send), std::task::Poll::Ready(Err(_))));
+}

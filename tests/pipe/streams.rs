@@ -103,3 +103,25 @@ fn a_pending_stream_is_woken_by_the_end() {
     assert_eq!(stream.poll_next(&mut cx), Poll::Ready(None));
     assert_eq!(poll_once(pin!(receiver.next())), Poll::Ready(None), "again");
 }
+
+#[test]
+fn an_end_that_is_closed_while_it_waits_waits_no_more() {
+    let counter = Counter::new();
+    let (mut sender, mut receiver) = simplex(1);
+    sender.try_send(1).unwrap();
+    let waker = counter.waker();
+    let mut cx = Context::from_waker(&waker);
+    assert!(Pin::new(&mut sender).poll_ready(&mut cx).is_pending());
+    assert_eq!(receiver.waiting(), 1);
+    sender.close();
+    assert_eq!(receiver.waiting(), 0);
+    assert_eq!(receiver.recv(), Ok(1));
+    assert_eq!(counter.wakes(), 0);
+
+    let (mut sender, mut receiver) = simplex::<i32>(1);
+    assert!(Pin::new(&mut receiver).poll_next(&mut cx).is_pending());
+    assert_eq!(sender.waiting(), 1);
+    receiver.close();
+    assert_eq!(sender.waiting(), 0);
+    assert!(sender.try_send(1).is_err());
+}

@@ -87,6 +87,7 @@ use crate::sys::atomic::{AtomicU64, Ordering};
 use crate::sys::{Collision, GapWait, Gate, UnsafeCell, fresh};
 use crossbeam_utils::CachePadded;
 use std::mem::MaybeUninit;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 pub(super) use self::push::Place;
 pub(super) use self::word::MAX_RESERVED;
@@ -150,6 +151,9 @@ pub(super) struct Ring<T> {
     gate: Gate,
 }
 
+// No user code runs between a claim and its stamp.
+impl<T> UnwindSafe for Ring<T> {}
+impl<T> RefUnwindSafe for Ring<T> {}
 // SAFETY: items are handed from thread to thread, never shared.
 unsafe impl<T: Send> Send for Ring<T> {}
 // SAFETY: a slot is accessed by the one thread that has claimed its position (see the stamps).
