@@ -89,8 +89,8 @@ fn timed_pop_meets_push() {
     });
 }
 
-/// A timed pop expires when it has been woken, and another receiver is queued: that one is woken
-/// instead. Killed: as in `dropped_pop_meets_push`.
+/// A timed pop expires when it has been woken, and another receiver is queued: it takes the item in
+/// its last try, or that one is woken instead. Killed: a last try whose item is thrown away.
 #[test]
 fn timed_pop_beside_a_sleeper() {
     explore_ring("queue: timed pop beside a sleeper", || {
