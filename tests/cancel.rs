@@ -1247,6 +1247,24 @@ fn of_two_waiters_of_one_task_the_one_that_is_polled_is_woken_after_a_barger() {
 }
 
 #[test]
+fn of_two_waiters_of_one_task_the_one_that_gets_the_lock_wakes_the_next_task() {
+    let lock = Lock::new(());
+    let (task, other) = (Counter::new(), Counter::new());
+    let held = lock.lock();
+    let mut unpolled = Box::pin(lock.lock_async());
+    let mut polled = Box::pin(lock.lock_async());
+    let mut behind = Box::pin(lock.lock_async());
+    assert!(task.poll(unpolled.as_mut()).is_pending());
+    assert!(task.poll(polled.as_mut()).is_pending());
+    assert!(other.poll(behind.as_mut()).is_pending());
+    drop(held);
+    let Poll::Ready(guard) = task.poll(polled.as_mut()) else { panic!("it is free") };
+    drop(guard);
+    assert_eq!(other.wakes(), 1, "stranded behind a future that is not polled");
+    assert!(other.poll(behind.as_mut()).is_ready());
+}
+
+#[test]
 fn of_two_waiters_of_one_task_the_one_that_is_polled_gets_the_item() {
     let queue = BoundedQueue::new(1);
     let task = Counter::new();

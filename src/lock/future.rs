@@ -4,7 +4,7 @@
 
 use super::{Lock, LockGuard, OwnedLockGuard};
 use crate::sys::Arc;
-use crate::wait::{Finally, Node, finished};
+use crate::wait::{Node, finished};
 use futures_core::FusedFuture;
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -49,12 +49,9 @@ impl<'a, T: ?Sized> Future for LockFuture<'a, T> {
         let this = self.project();
         let Some(lock) = *this.lock else { finished("LockFuture") };
         // SAFETY: the node is only ever queued on this lock; `drop` cancels.
-        let stale = ready!(unsafe { lock.raw.poll(this.node.as_ref(), false, cx) });
-        let guard = LockGuard::new(lock);
-        // If this panics the guard lets go, and the future may be polled again.
-        drop(stale);
+        ready!(unsafe { lock.raw.poll_take(this.node.as_ref(), cx) }).keep();
         *this.lock = None;
-        Poll::Ready(guard)
+        Poll::Ready(LockGuard::new(lock))
     }
 }
 
@@ -107,11 +104,7 @@ impl<T: ?Sized> Future for OwnedLockFuture<T> {
         let this = self.project();
         let Some(lock) = this.lock.as_ref() else { finished("OwnedLockFuture") };
         // SAFETY: the node is only ever queued on this lock; `drop` cancels.
-        let stale = ready!(unsafe { lock.raw.poll(this.node.as_ref(), false, cx) });
-        // As above.
-        let taken = Finally::new(|| lock.raw.unlock());
-        drop(stale);
-        taken.disarm();
+        ready!(unsafe { lock.raw.poll_take(this.node.as_ref(), cx) }).keep();
         let Some(lock) = this.lock.take() else { finished("OwnedLockFuture") };
         Poll::Ready(OwnedLockGuard::new(lock))
     }

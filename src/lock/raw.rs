@@ -3,7 +3,7 @@
 //! # The word
 //!
 //! ```text
-//!   8       4    3        2       1       0
+//!   9       4    3        2       1       0
 //!  ┌─────────┬────────┬────────┬───────┬────────┐
 //!  │ skipped │ QUEUED │ BARRED │ WOKEN │ LOCKED │
 //!  └─────────┴────────┴────────┴───────┴────────┘
@@ -15,7 +15,7 @@
 //! | `WOKEN` | a notified waiter is on its way, or about to be | `wake_next`, holding the list lock; `unlock`, in the RMW that lets go, before it looks for one | that waiter when it takes the lock, queues again or goes away; `wake_announced`, holding the list lock, if there is none to wake |
 //! | `BARRED` | newcomers queue: a blocked thread lost its patience | that thread | that thread, when it has the lock or goes away |
 //! | `QUEUED` | the list is not empty | under the list lock only (I1) | under the list lock only |
-//! | skipped | unlocks in a row that left the wake-up to the waiter on its way | `unlock`, in the RMW that lets go | who sets `WOKEN`, and the waiter when it arrives |
+//! | skipped | unlocks in a row that left the wake-up to the waiter on its way, or to the next owner | `unlock`, in the RMW that lets go; `confirm`, holding the list lock | `wake_next`; the waiter when it arrives; `confirm` of the last waiter; who takes a lock that has no waiters |
 //!
 //! # Who wakes whom
 //!
@@ -33,8 +33,8 @@
 //!
 //! The waiter on its way may be a future that nobody polls. So every [`SKIP_LIMIT`] + 1
 //! unlocks one more waiter is woken, and every poll tries the word first, notified or not; one that
-//! is still queued, and finds the lock taken, clears `WOKEN`. So of two waiters of one task it does
-//! not matter which one is polled (tokio#6450, async-lock#91).
+//! is still queued clears `WOKEN`, whether it takes the lock or finds it taken. So of two waiters of
+//! one task it does not matter which one is polled (tokio#6450, async-lock#91).
 //!
 //! # Patience
 //!
@@ -60,8 +60,9 @@
 
 use crate::sys::atomic::{AtomicU32, Ordering};
 use crate::sys::{SKIP_LIMIT, Spin, const_fn, is_past, patience};
-use crate::wait::{Finally, Locked, Node, Place, Stale, State, WaitQueue, drive, wake};
+use crate::wait::{Finally, Locked, Node, Place, State, WaitQueue, discard, drive, wake};
 use pin_project_lite::pin_project;
+use std::mem;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -71,7 +72,7 @@ const WOKEN: u32 = 1 << 1;
 const BARRED: u32 = 1 << 2;
 const QUEUED: u32 = 1 << 3;
 const SKIPPED_ONE: u32 = 1 << 4;
-const SKIPPED: u32 = 0b1_1111 << 4;
+const SKIPPED: u32 = 0b11_1111 << 4;
 
 /// A value of the word.
 #[derive(Clone, Copy)]
@@ -116,6 +117,23 @@ impl Comer {
             Self::New | Self::Barring => 0,
             Self::Notified => WOKEN | SKIPPED,
         }
+    }
+}
+
+/// Lets go if it is dropped: for the owner who is not a guard yet.
+pub(super) struct Taken<'a>(&'a RawLock);
+
+impl Taken<'_> {
+    /// The owner is a guard.
+    #[inline]
+    pub(super) fn keep(self) {
+        mem::forget(self);
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.0.unlock();
     }
 }
 
@@ -166,6 +184,7 @@ impl RawLock {
     }
 
     /// Takes the lock if it is free for this comer.
+    #[inline]
     fn try_take(&self, comer: Comer) -> bool {
         let mut word = self.word();
         while comer.may_take(word) {
@@ -205,9 +224,10 @@ impl RawLock {
         if !word.is_woken() && !word.is_barred() && self.unlock_announcing(word) {
             return self.wake_announced();
         }
-        let exhausted = word.is_woken() && word.skipped() == SKIP_LIMIT;
+        let exhausted = word.is_woken() && word.skipped() >= SKIP_LIMIT;
         let skip = word.is_woken() && !word.is_barred() && !exhausted;
-        // One RMW lets go and counts. Only the owner counts, so the field cannot overflow.
+        // One RMW lets go and counts. Besides the owner only `confirm` counts, up to the limit, so the
+        // field does not overflow.
         let minus = if skip { LOCKED.wrapping_sub(SKIPPED_ONE) } else { LOCKED };
         // Release: as in `unlock`.
         let word = Word(self.queue.word.fetch_sub(minus, Ordering::Release));
@@ -216,7 +236,7 @@ impl RawLock {
 
     /// Lets go, and announces a wake-up. `false`: the word is not what it was.
     fn unlock_announcing(&self, word: Word) -> bool {
-        let next = (word.0 | WOKEN) & !(LOCKED | SKIPPED);
+        let next = (word.0 | WOKEN) & !LOCKED;
         // Release: as in `unlock`. Relaxed on failure: nothing was let go.
         let done =
             self.queue.word.compare_exchange(word.0, next, Ordering::Release, Ordering::Relaxed);
@@ -232,25 +252,26 @@ impl RawLock {
     }
 
     /// Under the list lock: whether the announced wake-up is to come. If not it is taken back: there
-    /// are no waiters, or the next owner will wake.
+    /// are no waiters, or the next owner will wake, unless that has gone on for long.
     fn confirm(&self, list: &List<'_>) -> bool {
         let len = list.len();
         let mut word = self.word();
         loop {
-            let needless = len == 0 || word.is_locked();
-            let clear = match len {
-                _ if needless => WOKEN,
-                1 => QUEUED,
+            let left_to_owner = word.is_locked() && word.skipped() < SKIP_LIMIT;
+            let next = match len {
+                0 => word.0 & !(WOKEN | SKIPPED),
+                _ if left_to_owner => (word.0 & !WOKEN) + SKIPPED_ONE,
+                1 => word.0 & !(QUEUED | SKIPPED),
                 _ => return true,
             };
             // Relaxed: as in `note_wake_up`.
             match self.queue.word.compare_exchange_weak(
                 word.0,
-                word.0 & !clear,
+                next,
                 Ordering::Relaxed,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => return !needless,
+                Ok(_) => return len > 0 && !left_to_owner,
                 Err(seen) => word = Word(seen),
             }
         }
@@ -322,38 +343,58 @@ impl RawLock {
         wake(waker);
     }
 
-    /// Tries for the lock, else queues `node`. A `barring` waiter has barred newcomers. The waker that
-    /// is left over is for the owner to drop, once whoever unlocks in a panic has the lock.
+    /// Tries for the lock, else queues `node`. A `barring` waiter has barred newcomers. `own` makes the
+    /// guard, before a waker is dropped that is not needed any more: that is user code.
     ///
     /// # Safety
     ///
     /// `node` is only ever queued on this lock, and [`RawLock::cancel`] is called before it is
     /// freed.
     #[inline]
-    pub(crate) unsafe fn poll(
+    pub(crate) unsafe fn poll<G>(
         &self,
         node: Pin<&Node>,
         barring: bool,
         cx: &Context<'_>,
-    ) -> Poll<Stale> {
+        own: impl FnOnce() -> G,
+    ) -> Poll<G> {
         if node.state() == State::Idle && self.try_take_idle() {
-            return Poll::Ready(Stale::new(None));
+            return Poll::Ready(own());
         }
         // SAFETY: the caller's promise.
-        unsafe { self.poll_slow(node, barring, cx) }
+        unsafe { self.poll_slow(node, barring, cx, own) }
+    }
+
+    /// For a future that makes its guard at the end.
+    ///
+    /// # Safety
+    ///
+    /// As for [`RawLock::poll`].
+    #[inline]
+    pub(super) unsafe fn poll_take(&self, node: Pin<&Node>, cx: &Context<'_>) -> Poll<Taken<'_>> {
+        // SAFETY: the caller's promise.
+        unsafe { self.poll(node, false, cx, || Taken(self)) }
     }
 
     /// # Safety
     ///
     /// As for [`RawLock::poll`].
-    unsafe fn poll_slow(&self, node: Pin<&Node>, barring: bool, cx: &Context<'_>) -> Poll<Stale> {
+    unsafe fn poll_slow<G>(
+        &self,
+        node: Pin<&Node>,
+        barring: bool,
+        cx: &Context<'_>,
+        own: impl FnOnce() -> G,
+    ) -> Poll<G> {
         loop {
             let comer = match node.state() {
                 State::Idle => Comer::New,
                 State::Queued => {
                     let comer = if barring { Comer::Barring } else { Comer::New };
                     if self.try_take(comer) {
-                        return Poll::Ready(self.leave_queue(node));
+                        let guard = own();
+                        self.leave_queue(node);
+                        return Poll::Ready(guard);
                     }
                     if self.discount(comer) {
                         continue;
@@ -367,20 +408,16 @@ impl RawLock {
                 State::Notified => Comer::Notified,
                 State::Granted => {
                     node.reset();
-                    return Poll::Ready(Stale::new(None));
+                    return Poll::Ready(own());
                 }
             };
-            let mut stale = Stale::new(None);
-            if !self.try_take(comer) {
-                let waker = cx.waker().clone();
-                // SAFETY: the caller's promise; neither idle nor notified is queued.
-                match unsafe { self.enqueue(node, comer, waker) } {
-                    Some(unused) => stale = unused,
-                    None => return Poll::Pending,
-                }
+            if self.try_take(comer) {
+                node.reset();
+                return Poll::Ready(own());
             }
-            node.reset();
-            return Poll::Ready(stale);
+            let waker = cx.waker().clone();
+            // SAFETY: the caller's promise; neither idle nor notified is queued.
+            return unsafe { self.enqueue(node, comer, waker, own) };
         }
     }
 
@@ -393,13 +430,18 @@ impl RawLock {
             && comer.may_take(Word(self.queue.word.fetch_and(!WOKEN, Ordering::Relaxed)))
     }
 
-    /// Decides under the list lock between taking the lock, which leaves the waker over, and sleeping
-    /// for it.
+    /// Decides under the list lock between taking the lock and sleeping for it.
     ///
     /// # Safety
     ///
     /// As for [`RawLock::poll`]; `node` is in no list.
-    unsafe fn enqueue(&self, node: Pin<&Node>, comer: Comer, waker: Waker) -> Option<Stale> {
+    unsafe fn enqueue<G>(
+        &self,
+        node: Pin<&Node>,
+        comer: Comer,
+        waker: Waker,
+        own: impl FnOnce() -> G,
+    ) -> Poll<G> {
         let mut list = self.queue.lock_for_insert();
         let mut word = self.word();
         let free = loop {
@@ -423,25 +465,34 @@ impl RawLock {
             }
         };
         if free {
-            return Some(Stale::new(Some(waker)));
+            drop(list);
+            node.reset();
+            let guard = own();
+            discard(Some(waker));
+            return Poll::Ready(guard);
         }
         // Who was notified and lost keeps its place.
         let place = if comer == Comer::Notified { Place::Front } else { Place::Back };
         // SAFETY: in no list, and the caller's promise.
         unsafe { list.insert(node, place, waker, ()) };
-        None
+        Poll::Pending
     }
 
     /// The owner's node is still queued, or was when its owner looked: take it out.
-    fn leave_queue(&self, node: Pin<&Node>) -> Stale {
+    fn leave_queue(&self, node: Pin<&Node>) {
         // SAFETY: `poll`'s caller promised that the node is only ever queued here.
-        let (state, stale) = unsafe { self.queue.withdraw(node, Self::note_departure) };
-        if state == State::Notified {
-            // Notified in the meantime, and here already. Relaxed: it only lets the next `unlock`
-            // wake again.
+        let _stale = unsafe { self.queue.withdraw(node, Self::note_departure) };
+        self.expect_nobody();
+    }
+
+    /// The caller owns the lock and was a waiter, but not the one on its way; or it was, and is here
+    /// already. That one may belong to its own task, which does not poll it: the next `unlock` wakes
+    /// the first, in any case.
+    pub(crate) fn expect_nobody(&self) {
+        if self.word().is_woken() {
+            // Relaxed: it only lets the `unlock` wake.
             self.queue.word.fetch_and(!WOKEN, Ordering::Relaxed);
         }
-        stale
     }
 
     /// Ends a wait that has not taken the lock; what the waiter was given goes to the next.
@@ -495,15 +546,14 @@ impl RawLock {
         let mut wait = pin!(ThreadWait { lock: self, node: Node::new(()), barring: false });
         let mut round: u32 = 0;
         loop {
-            let (limit, is_deadline) = patience(deadline, round, wait.barring);
+            let (limit, is_deadline) = patience(deadline, round);
             if drive(wait.as_mut(), limit).is_some() {
                 return true;
             }
             if is_deadline {
                 return false;
             }
-            wait.as_mut().bar();
-            round = round.saturating_add(1);
+            round = if wait.as_mut().bar() { 1 } else { round.saturating_add(1) };
         }
     }
 }
@@ -530,8 +580,8 @@ pin_project! {
 }
 
 impl ThreadWait<'_> {
-    /// Makes newcomers queue, if nobody else does so.
-    fn bar(self: Pin<&mut Self>) {
+    /// Makes newcomers queue, if nobody does so yet. Whether it has.
+    fn bar(self: Pin<&mut Self>) -> bool {
         let this = self.project();
         let mut word = this.lock.word();
         while !*this.barring && !word.is_barred() {
@@ -544,10 +594,14 @@ impl ThreadWait<'_> {
                 Ordering::Relaxed,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => *this.barring = true,
+                Ok(_) => {
+                    *this.barring = true;
+                    return true;
+                }
                 Err(seen) => word = Word(seen),
             }
         }
+        false
     }
 }
 
@@ -557,7 +611,7 @@ impl Future for ThreadWait<'_> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
         // SAFETY: the node is only ever queued on this lock, and `Drop` cancels.
-        unsafe { this.lock.poll(this.node.as_ref(), *this.barring, cx) }.map(drop)
+        unsafe { this.lock.poll(this.node.as_ref(), *this.barring, cx, || ()) }
     }
 }
 

@@ -26,8 +26,8 @@
 //! A reader that leaves sets `GONE` in the writer's word, where it stands among the publishes: what
 //! was published before it can still be read, and the reader looks no further; a publish that finds
 //! it has come too late, and takes back what it published. So nothing is between: a message is
-//! there to be received, or it is back with its sender. The waker that such a publish may find was
-//! left by an operation that was given up; nobody sleeps on, and it stays where it is.
+//! there to be received, or it is back with its sender. Who leaves takes its own registration back
+//! first.
 //!
 //! # The waker cells
 //!

@@ -59,7 +59,7 @@ use crate::error::TimedOut;
 use crate::lock::RawLock;
 use crate::sys::atomic::{AtomicU64, Ordering};
 use crate::sys::{GapWait, Gate, const_fn, deadline_after};
-use crate::wait::{Node, finished};
+use crate::wait::{Node, State, finished};
 use futures_core::FusedFuture;
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -542,17 +542,21 @@ impl<'a, T: ?Sized + Sync> Future for ReentrantLockFuture<'a, T> {
         let guard = if entered {
             // Before the waker is dropped, which may panic.
             let guard = OwnerGuard::new(lock, me);
+            let waited = this.node.state() != State::Idle;
             // It may have been queued, or even woken, behind another owner.
             // SAFETY: the node is only ever queued on this lock.
             unsafe { lock.raw.cancel(this.node.as_ref()) };
+            if waited {
+                lock.raw.expect_nobody();
+            }
             guard
         } else {
+            let own = || {
+                lock.begin(Hold::first(me));
+                OwnerGuard::new(lock, me)
+            };
             // SAFETY: the node is only ever queued on this lock; `drop` cancels.
-            let stale = ready!(unsafe { lock.raw.poll(this.node.as_ref(), false, cx) });
-            lock.begin(Hold::first(me));
-            let guard = OwnerGuard::new(lock, me);
-            drop(stale);
-            guard
+            ready!(unsafe { lock.raw.poll(this.node.as_ref(), false, cx, own) })
         };
         *this.lock = None;
         Poll::Ready(guard)

@@ -394,11 +394,7 @@ pub(crate) fn fresh(word: &atomic::AtomicU64) -> u64 {
 }
 
 /// Patience ends at once, and then the deadline counts: without one, a lost wake-up is a deadlock.
-pub(crate) fn patience(
-    deadline: Option<Instant>,
-    round: u32,
-    _barring: bool,
-) -> (Option<Instant>, bool) {
+pub(crate) fn patience(deadline: Option<Instant>, round: u32) -> (Option<Instant>, bool) {
     if round == 0 { (Some(Instant::now()), false) } else { (deadline, true) }
 }
 

@@ -33,11 +33,9 @@ pub(crate) const SKIP_LIMIT: u32 = 31;
 /// How long a blocked thread is passed over before it makes newcomers queue.
 const PATIENCE: Duration = Duration::from_micros(500);
 
-/// While another one does so, it looks again after 1 ms, then after 2, and from then on after 4.
+/// It looks again after 1 ms, then after 2, and from then on after 4: whether nobody else does so any
+/// more, or whether the lock is free.
 const PATIENCE_DOUBLINGS: u32 = 3;
-
-/// The one that does so is in turn; it looks only whether a free lock is left, at last every 64 ms.
-const BARRING_DOUBLINGS: u32 = 7;
 
 /// Doubling rounds of pauses (1 + 2 + 4 + …) before the first yield of a [`Spin`]: two CPUs meet in
 /// them.
@@ -508,13 +506,8 @@ pub(crate) fn fresh(word: &atomic::AtomicU64) -> u64 {
 
 /// Until when a blocked thread waits in patience before it looks again, for the `round`th time; and
 /// whether that is its deadline.
-pub(crate) fn patience(
-    deadline: Option<Instant>,
-    round: u32,
-    barring: bool,
-) -> (Option<Instant>, bool) {
-    let most = if barring { BARRING_DOUBLINGS } else { PATIENCE_DOUBLINGS };
-    let limit = Instant::now() + PATIENCE * (1 << round.min(most));
+pub(crate) fn patience(deadline: Option<Instant>, round: u32) -> (Option<Instant>, bool) {
+    let limit = Instant::now() + PATIENCE * (1 << round.min(PATIENCE_DOUBLINGS));
     match deadline {
         Some(deadline) if deadline <= limit => (Some(deadline), true),
         _ => (Some(limit), false),

@@ -17,6 +17,12 @@ fn yield_twice() {
     thread::yield_now();
 }
 
+/// A blocked thread looks again by itself when it loses its patience, and so hides that it was not
+/// woken; a task does not.
+fn add_as_task(lock: &Lock<i32>) {
+    *block_on(lock.lock_async()) += 1;
+}
+
 /// A thread and a task take turns.
 ///
 /// Kills: a waiter that is not announced, newcomer or not; a waiter that queues at a lock that has
@@ -34,7 +40,7 @@ fn exclusion() {
     });
 }
 
-/// Three threads take turns, so that a waiter meets another waiter and the way through the list.
+/// Three tasks take turns, so that a waiter meets another waiter and the way through the list.
 ///
 /// Kills: weaker ordering of the contended unlock; the queue flag taken back by a wake-up that
 /// leaves another waiter; `WOKEN` set after the notification, when its waiter has cleared it; a
@@ -45,9 +51,9 @@ fn exclusion_of_three() {
         let lock = Arc::new(Lock::new(0));
         let threads = [0; 2].map(|_| {
             let lock = Arc::clone(&lock);
-            thread::spawn(move || *lock.lock() += 1)
+            thread::spawn(move || add_as_task(&lock))
         });
-        *lock.lock() += 1;
+        add_as_task(&lock);
         for thread in threads {
             thread.join().unwrap();
         }
@@ -84,7 +90,7 @@ fn loser_is_woken_again() {
         let lock = Arc::new(Lock::new(0));
         let guard = lock.lock();
         let other = Arc::clone(&lock);
-        let thread = thread::spawn(move || *other.lock() += 1);
+        let thread = thread::spawn(move || add_as_task(&other));
         drop(guard);
         *lock.lock() += 1;
         thread.join().unwrap();
@@ -129,8 +135,7 @@ fn announced_to_nobody() {
         let other = Arc::clone(&lock);
         let thread = thread::spawn(move || {
             drop(wait);
-            // A task: a thread looks again by itself.
-            *block_on(other.lock_async()) += 1;
+            add_as_task(&other);
         });
         drop(guard);
         *lock.lock() += 1;
@@ -307,7 +312,7 @@ fn taken_while_notified() {
         let mut first = Box::pin(lock.lock_async());
         assert!(poll_once(first.as_mut()).is_pending());
         let other = Arc::clone(&lock);
-        let second = thread::spawn(move || *other.lock() += 1);
+        let second = thread::spawn(move || add_as_task(&other));
         let holder = thread::spawn(move || drop(guard));
         *block_on(first.as_mut()) += 1;
         second.join().unwrap();
