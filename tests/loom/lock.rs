@@ -43,8 +43,8 @@ fn exclusion() {
 /// Three tasks take turns, so that a waiter meets another waiter and the way through the list.
 ///
 /// Kills: weaker ordering of the contended unlock; the queue flag taken back by a wake-up that
-/// leaves another waiter; `WOKEN` set after the notification, when its waiter has cleared it; a
-/// waiter that was woken and is still counted.
+/// leaves another waiter; an announcement that is left to the next owner and kept, or taken back when
+/// that has let go; a waiter that was woken and is still counted.
 #[test]
 fn exclusion_of_three() {
     explore("lock: exclusion of three", || {
@@ -170,8 +170,8 @@ fn cancel_passes_on() {
 /// The same among tasks: the dropped one and the one behind it belong to one task, which drops the
 /// first while the holder lets go, and then waits with the second.
 ///
-/// Kills: no baton on cancel; the queue flag taken back on cancel; `WOKEN` set after the
-/// notification. Few executions: of the two threads one has a single section to run.
+/// Kills: no baton on cancel; the queue flag taken back on cancel. Few executions: of the two
+/// threads one has a single section to run.
 #[test]
 fn cancel_passes_on_within_a_task() {
     explore("lock: cancel passes on within a task", || {

@@ -161,7 +161,7 @@ fn timeout_during_acquisition() {
 }
 
 /// A future is queued, or woken; then its owner locks elsewhere, and the future enters beside it.
-/// The thread behind it must not be forgotten.
+/// The task behind it must not be forgotten (a thread looks again by itself).
 ///
 /// Kills: a future that enters and keeps its notification.
 #[test]
@@ -172,7 +172,9 @@ fn queued_future_enters() {
         let mut wait = Box::pin(lock.lock_async(&owner));
         assert!(poll_once(wait.as_mut()).is_pending());
         let other = Arc::clone(&lock);
-        let behind = thread::spawn(move || count(&other.lock()));
+        let behind = thread::spawn(move || {
+            count(&block_on(other.lock_async(&Owner::new())));
+        });
         let release = thread::spawn(move || drop(holder));
         if let Some(outer) = lock.try_lock_as(&owner) {
             let Poll::Ready(inner) = poll_once(wait.as_mut()) else { panic!("re-entry") };
