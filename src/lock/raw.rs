@@ -12,15 +12,15 @@
 //! | bits | meaning | set by | cleared by |
 //! |---|---|---|---|
 //! | `LOCKED` | somebody owns the lock, or it is reserved for a granted waiter | who takes it, by CAS | `unlock`, by the RMW that lets go |
-//! | `WOKEN` | a notified waiter is on its way, or about to be | `wake_next`, holding the list lock; `unlock`, in the RMW that lets go, before it looks for one | that waiter when it takes the lock, queues again or goes away; `wake_announced`, holding the list lock, if there is none to wake |
+//! | `WOKEN` | a notified waiter is on its way, or about to be | `wake_next`, holding the list lock; `unlock`, in the RMW that lets go, before it looks for one | that waiter when it takes the lock, queues again or goes away; a queued one that is polled; `confirm`, holding the list lock, if there is none to wake |
 //! | `BARRED` | newcomers queue: a blocked thread lost its patience | that thread | that thread, when it has the lock or goes away |
 //! | `QUEUED` | the list is not empty | under the list lock only (I1) | under the list lock only |
 //! | skipped | unlocks in a row that left the wake-up to the waiter on its way, or to the next owner | `unlock`, in the RMW that lets go; `confirm`, holding the list lock | `wake_next`; the waiter when it arrives; `confirm` of the last waiter; who takes a lock that has no waiters |
 //!
 //! # Who wakes whom
 //!
-//! The lock barges: `unlock` lets go first and then wakes the first waiter, which competes. At
-//! most one notified waiter is on its way at a time (the designated waker): it either takes the
+//! The lock barges: `unlock` lets go first and then wakes the first waiter, which competes. As a
+//! rule one notified waiter is on its way at a time (the designated waker): it either takes the
 //! lock, and then its own `unlock` wakes the next; or it finds the lock taken, and queues again at
 //! the front in the same RMW that clears `WOKEN`, so that the owner's `unlock` sees it; or it is
 //! dropped, and passes the wake-up on. Hence the invariant: *a free lock with waiters has `WOKEN`
@@ -42,8 +42,7 @@
 //! unlock skips, and each wakes the front: first come, first served, until that thread had its
 //! turn or went away. The front may be a future that nobody polls, and then the lock is free while
 //! newcomers queue; so the thread that bars looks every now and then, and may take a free lock from
-//! wherever it stands. One thread bars at a time; another impatient one looks again later. Whoever
-//! waits long looks less and less often.
+//! wherever it stands. One thread bars at a time; another impatient one looks again later.
 //!
 //! # Handing over
 //!
@@ -393,7 +392,8 @@ impl RawLock {
                     let comer = if barring { Comer::Barring } else { Comer::New };
                     if self.try_take(comer) {
                         let guard = own();
-                        self.leave_queue(node);
+                        // SAFETY: the caller's promise.
+                        unsafe { self.leave_queue(node) };
                         return Poll::Ready(guard);
                     }
                     if self.discount(comer) {
@@ -471,24 +471,24 @@ impl RawLock {
             discard(Some(waker));
             return Poll::Ready(guard);
         }
-        // Who was notified and lost keeps its place.
+        // Who was notified and lost goes back to the front.
         let place = if comer == Comer::Notified { Place::Front } else { Place::Back };
         // SAFETY: in no list, and the caller's promise.
         unsafe { list.insert(node, place, waker, ()) };
         Poll::Pending
     }
 
-    /// The owner's node is still queued, or was when its owner looked: take it out.
-    fn leave_queue(&self, node: Pin<&Node>) {
-        // SAFETY: `poll`'s caller promised that the node is only ever queued here.
+    /// The caller owns the lock, and has waited for it at `node`: queued, or woken and here by another
+    /// way. Whoever else is on its way may belong to its own task, which does not poll it; so the next
+    /// `unlock` wakes the first, in any case.
+    ///
+    /// # Safety
+    ///
+    /// `node` is only ever queued on this lock.
+    pub(crate) unsafe fn leave_queue(&self, node: Pin<&Node>) {
+        debug_assert_ne!(node.state(), State::Granted, "a reserved lock has no other owner");
+        // SAFETY: the caller's promise.
         let _stale = unsafe { self.queue.withdraw(node, Self::note_departure) };
-        self.expect_nobody();
-    }
-
-    /// The caller owns the lock and was a waiter, but not the one on its way; or it was, and is here
-    /// already. That one may belong to its own task, which does not poll it: the next `unlock` wakes
-    /// the first, in any case.
-    pub(crate) fn expect_nobody(&self) {
         if self.word().is_woken() {
             // Relaxed: it only lets the `unlock` wake.
             self.queue.word.fetch_and(!WOKEN, Ordering::Relaxed);
@@ -544,16 +544,17 @@ impl RawLock {
             }
         }
         let mut wait = pin!(ThreadWait { lock: self, node: Node::new(()), barring: false });
-        let mut round: u32 = 0;
+        let mut is_patient = true;
         loop {
-            let (limit, is_deadline) = patience(deadline, round);
+            let (limit, is_deadline) = patience(deadline, is_patient);
             if drive(wait.as_mut(), limit).is_some() {
                 return true;
             }
             if is_deadline {
                 return false;
             }
-            round = if wait.as_mut().bar() { 1 } else { round.saturating_add(1) };
+            wait.as_mut().bar();
+            is_patient = false;
         }
     }
 }
@@ -580,8 +581,8 @@ pin_project! {
 }
 
 impl ThreadWait<'_> {
-    /// Makes newcomers queue, if nobody does so yet. Whether it has.
-    fn bar(self: Pin<&mut Self>) -> bool {
+    /// Makes newcomers queue, if nobody does so yet.
+    fn bar(self: Pin<&mut Self>) {
         let this = self.project();
         let mut word = this.lock.word();
         while !*this.barring && !word.is_barred() {
@@ -594,14 +595,10 @@ impl ThreadWait<'_> {
                 Ordering::Relaxed,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => {
-                    *this.barring = true;
-                    return true;
-                }
+                Ok(_) => *this.barring = true,
                 Err(seen) => word = Word(seen),
             }
         }
-        false
     }
 }
 

@@ -155,9 +155,9 @@ impl<T> BoundedQueue<T> {
         PopManyFuture::new(self, items, max)
     }
 
-    /// One look for up to `max` items, and no more than there can be at a time: senders may keep up. The
-    /// vector grows before an item is taken, and has it before a
-    /// sender is woken: neither a failing allocation nor a waker that panics loses one.
+    /// One look for up to `max` items, and no more than there can be at a time: senders may keep up.
+    /// The vector grows before an item is taken, and has it before a sender is woken: neither a
+    /// failing allocation nor a waker that panics loses one.
     pub(super) fn pop_many_once(&self, items: &mut Vec<T>, max: usize) -> Result<usize, Refusal> {
         let max = max.min(self.capacity());
         let mut count = 0;

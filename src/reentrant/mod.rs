@@ -542,12 +542,10 @@ impl<'a, T: ?Sized + Sync> Future for ReentrantLockFuture<'a, T> {
         let guard = if entered {
             // Before the waker is dropped, which may panic.
             let guard = OwnerGuard::new(lock, me);
-            let waited = this.node.state() != State::Idle;
             // It may have been queued, or even woken, behind another owner.
-            // SAFETY: the node is only ever queued on this lock.
-            unsafe { lock.raw.cancel(this.node.as_ref()) };
-            if waited {
-                lock.raw.expect_nobody();
+            if this.node.state() != State::Idle {
+                // SAFETY: the node is only ever queued on this lock.
+                unsafe { lock.raw.leave_queue(this.node.as_ref()) };
             }
             guard
         } else {

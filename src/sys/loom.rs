@@ -394,8 +394,8 @@ pub(crate) fn fresh(word: &atomic::AtomicU64) -> u64 {
 }
 
 /// Patience ends at once, and then the deadline counts: without one, a lost wake-up is a deadlock.
-pub(crate) fn patience(deadline: Option<Instant>, round: u32) -> (Option<Instant>, bool) {
-    if round == 0 { (Some(Instant::now()), false) } else { (deadline, true) }
+pub(crate) fn patience(deadline: Option<Instant>, is_patient: bool) -> (Option<Instant>, bool) {
+    if is_patient { (Some(Instant::now()), false) } else { (deadline, true) }
 }
 
 pub(crate) fn is_past(_deadline: Instant) -> bool {

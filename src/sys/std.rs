@@ -33,9 +33,8 @@ pub(crate) const SKIP_LIMIT: u32 = 31;
 /// How long a blocked thread is passed over before it makes newcomers queue.
 const PATIENCE: Duration = Duration::from_micros(500);
 
-/// It looks again after 1 ms, then after 2, and from then on after 4: whether nobody else does so any
-/// more, or whether the lock is free.
-const PATIENCE_DOUBLINGS: u32 = 3;
+/// How often it looks from then on: whether nobody else does so any more, or whether the lock is free.
+const IMPATIENCE: Duration = Duration::from_millis(1);
 
 /// Doubling rounds of pauses (1 + 2 + 4 + …) before the first yield of a [`Spin`]: two CPUs meet in
 /// them.
@@ -504,10 +503,10 @@ pub(crate) fn fresh(word: &atomic::AtomicU64) -> u64 {
     word.load(atomic::Ordering::Acquire)
 }
 
-/// Until when a blocked thread waits in patience before it looks again, for the `round`th time; and
+/// Until when a blocked thread waits before it looks, for the first time while it is patient; and
 /// whether that is its deadline.
-pub(crate) fn patience(deadline: Option<Instant>, round: u32) -> (Option<Instant>, bool) {
-    let limit = Instant::now() + PATIENCE * (1 << round.min(PATIENCE_DOUBLINGS));
+pub(crate) fn patience(deadline: Option<Instant>, is_patient: bool) -> (Option<Instant>, bool) {
+    let limit = Instant::now() + if is_patient { PATIENCE } else { IMPATIENCE };
     match deadline {
         Some(deadline) if deadline <= limit => (Some(deadline), true),
         _ => (Some(limit), false),

@@ -47,8 +47,9 @@
 //!
 //! * **I1** Whatever in a primitive's word says "there are waiters" is changed under the list lock
 //!   only, in the section that makes it so.
-//! * **I2** A node is linked, and has a waker, exactly while it is `Queued`; links, waker and
-//!   argument are touched under the list lock only.
+//! * **I2** A node is linked, and has a waker, exactly while it is `Queued`; links and waker are
+//!   touched under the list lock only. The argument is written by the future alone, when it makes the
+//!   node and when it queues it.
 //! * **I3** Storing `Notified` or `Granted` (Release) is the notifier's last access to a node. The
 //!   future may free it after an Acquire load that is not `Queued`.
 //! * **I4** Every decision to sleep is a read-modify-write on the primitive's word, made under the

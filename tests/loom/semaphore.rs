@@ -159,6 +159,31 @@ fn served_in_order() {
     });
 }
 
+/// A permit has been returned, and who did so has not come to granting it: the poll of the first waiter,
+/// which may be the last before a deadline, acquires it.
+///
+/// Kills: a queued waiter that leaves granting to others.
+#[test]
+fn returned_permit_is_acquired_by_a_poll() {
+    explore("semaphore: returned permit is acquired by a poll", || {
+        let semaphore = Arc::new(Semaphore::new(1));
+        let held = semaphore.try_acquire_owned().unwrap();
+        let mut wait = Box::pin(semaphore.acquire_async());
+        assert!(poll_once(wait.as_mut()).is_pending());
+        let thread = thread::spawn(move || drop(held));
+        for _ in 0..2 {
+            if semaphore.available() == 1 {
+                assert!(poll_once(wait.as_mut()).is_ready(), "it is there");
+                break;
+            }
+            thread::yield_now();
+        }
+        thread.join().unwrap();
+        drop(wait);
+        assert_eq!(semaphore.available(), 1);
+    });
+}
+
 /// One release serves a thread and a task that are both waiting, or on their way; afterwards nobody
 /// queues.
 ///
