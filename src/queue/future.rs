@@ -69,7 +69,8 @@ impl<T> Future for PushFuture<'_, T> {
             let Some(item) = item.take() else { finished("PushFuture") };
             queue.fill(place, item);
         };
-        if let Some(place) = queue.ring.claim_push_at_once() {
+        let claim = || queue.ring.claim_push_at_once();
+        if let Some(place) = claim().or_else(|| this.waiter.spin(claim)) {
             fill(place);
             this.waiter.end();
             return Poll::Ready(Ok(()));

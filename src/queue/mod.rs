@@ -20,7 +20,7 @@ use self::waiter::WaitList;
 use crate::error::{
     PopError, PopTimeoutError, PushError, PushTimeoutError, TryPopError, TryPushError,
 };
-use crate::sys::{GapWait, Spin, deadline_after, is_past};
+use crate::sys::{GapWait, PollSpin, Spin, deadline_after, is_past};
 use crate::wait::drive;
 use std::fmt;
 use std::pin::pin;
@@ -60,6 +60,12 @@ const WIDE: usize = 16;
 /// never polled again and never dropped, keeps its wake-up from the waiters behind it, until the next
 /// item or room wakes one.
 ///
+/// # Spinning
+///
+/// A thread looks again for a few microseconds before it parks. A poll looks once; but where tasks of
+/// several threads have lately met in the queue, each looks again for up to 64 pauses of the CPU
+/// before it sleeps, for as long as they go on meeting.
+///
 /// # Memory effects
 ///
 /// What happened before a push happens before the return of the pop that gets its item; what
@@ -96,6 +102,7 @@ pub struct BoundedQueue<T> {
     ring: Ring<T>,
     senders: WaitList,
     receivers: WaitList,
+    poll_spin: PollSpin,
 }
 
 impl<T> BoundedQueue<T> {
@@ -110,6 +117,7 @@ impl<T> BoundedQueue<T> {
             ring: Ring::new(capacity),
             senders: WaitList::new((), ()),
             receivers: WaitList::new((), ()),
+            poll_spin: PollSpin::new(),
         }
     }
 
@@ -362,8 +370,8 @@ impl<T> BoundedQueue<T> {
         })
     }
 
-    /// Who looks again at once follows the other side item by item, from cache to cache; who stays away
-    /// for a moment finds a run of items or of room, if the queue is wide enough for one.
+    /// Who looks again at once follows the other side item by item, from cache to cache; who stays
+    /// away for a moment finds a run of items or of room, if the queue is wide enough for one.
     fn spin(&self) -> Spin {
         if self.capacity() >= WIDE { Spin::coarse() } else { Spin::new() }
     }
@@ -679,8 +687,8 @@ impl<T> fmt::Debug for BoundedQueue<T> {
     }
 }
 
-// The last poll of a timed wait may meet another thread between its claim and its stamp, with an item
-// or room that came in time right behind it. A try waits for that thread, so it comes after the poll.
+// The last poll of a timed wait may meet another thread between its claim and its stamp, with an
+// item or room that came in time right behind it. A try waits for that thread: it follows the poll.
 
 impl<T> TryPushError<T> {
     /// What it means for a push that has no time left.

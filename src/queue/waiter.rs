@@ -22,6 +22,14 @@
 //! A notified waiter that finds nothing, because a newcomer was faster, queues again at the front.
 //! One that succeeds while it is still queued takes itself out first (crossfire#22). One that is
 //! dropped while notified wakes the next.
+//!
+//! # Meeting instead
+//!
+//! To sleep, be woken and be scheduled costs more than an item. Two tasks that run at the same time
+//! need none of it, if each looks again for a moment before it sleeps: [`PollSpin`] tells when that
+//! may be so. It is a longer first look, and no part of the protocol.
+//!
+//! [`PollSpin`]: crate::sys::PollSpin
 
 #![expect(unsafe_code, reason = "each waiter uses one node with one list")]
 
@@ -31,6 +39,7 @@ use crate::sys::GapWait;
 use crate::wait::{Locked, Node, Place, Stale, State, WaitQueue, WakeBatch, discard, wake};
 use pin_project_lite::pin_project;
 use std::marker::PhantomData;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -57,6 +66,7 @@ impl<T> BoundedQueue<T> {
         let mut list = self.list(side).lock();
         let waker = list.pop(State::Notified);
         if waker.is_some() {
+            self.poll_spin.note_wake_up(side as usize);
             self.note_departures(side, &mut list);
         }
         drop(list);
@@ -75,6 +85,7 @@ impl<T> BoundedQueue<T> {
                 wanted
             });
             if woken > 0 {
+                self.poll_spin.note_wake_up(side as usize);
                 self.note_departures(side, list);
             }
         });
@@ -131,7 +142,8 @@ impl<T> Waiter<'_, T, Receivers> {
     /// Pops, else sleeps. `Err`: the queue is closed.
     #[inline]
     pub(super) fn poll_pop(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, Closed>> {
-        match self.queue.pop_at_once() {
+        let queue = self.queue;
+        match queue.pop_at_once().or_else(|| self.spin(|| queue.pop_at_once())) {
             Some(item) => {
                 self.end();
                 Poll::Ready(Ok(item))
@@ -155,6 +167,19 @@ impl<'a, T, S: Side> Waiter<'a, T, S> {
         &self.node
     }
 
+    /// Repeats `look` for a moment, if the other side may be running and this wait has not begun.
+    pub(super) fn spin<R>(&self, look: impl FnMut() -> Option<R>) -> Option<R> {
+        match self.node.state() {
+            State::Queued => None,
+            _ => self.queue.poll_spin.run(S::SIDE as usize, look),
+        }
+    }
+
+    fn spin_while_blocked(&self) -> bool {
+        let ring = &self.queue.ring;
+        self.spin(|| (!ring.is_blocked(S::SIDE)).then_some(())).is_some()
+    }
+
     /// [`Waiter::poll`] after a first try at once has failed: most likely there is nothing.
     #[inline]
     pub(super) fn poll_again<R>(
@@ -176,6 +201,7 @@ impl<'a, T, S: Side> Waiter<'a, T, S> {
         mut attempt: impl FnMut(&'a BoundedQueue<T>) -> Result<R, Refusal>,
     ) -> Poll<Result<R, Closed>> {
         let mut gap = GapWait::new();
+        let mut has_spun = false;
         let result = loop {
             match attempt(self.queue) {
                 Ok(result) => break Ok(result),
@@ -187,6 +213,9 @@ impl<'a, T, S: Side> Waiter<'a, T, S> {
                     }
                 }
                 Err(Refusal::Blocked) => {
+                    if !mem::replace(&mut has_spun, true) && self.spin_while_blocked() {
+                        continue;
+                    }
                     if self.as_ref().sleep(cx) {
                         return Poll::Pending;
                     }

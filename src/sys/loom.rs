@@ -316,6 +316,21 @@ impl Pace {
     }
 }
 
+/// Exhausted at once.
+pub(crate) struct PollSpin;
+
+impl PollSpin {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+
+    pub(crate) fn note_wake_up(&self, _side: usize) {}
+
+    pub(crate) fn run<R>(&self, _side: usize, _look: impl FnMut() -> Option<R>) -> Option<R> {
+        None
+    }
+}
+
 pub(crate) fn prefetch_to_write<T>(_place: *const T) {}
 
 pub(crate) fn prefetch_to_read<T>(_place: *const T) {}

@@ -12,6 +12,7 @@
 //! | [`Spin`] | pauses, then yields | exhausted at once | a spin adds states, never outcomes |
 //! | [`Collision`] | pauses, more of them each time | none | likewise |
 //! | [`Pace`] | pauses as they have paid, then yields | exhausted at once | as [`Spin`] |
+//! | [`PollSpin`] | pauses in a `poll`, where they have paid | exhausted at once | as [`Spin`] |
 //! | [`prefetch_to_write`], [`prefetch_to_read`] | a hint to the CPU | nothing | nothing is said by it |
 //! | [`patience`] | 0.5 ms and more | none, once | loom has no clock, and a thread that looks again and again would hide a lost wake-up |
 //! | [`is_past`] | compares with the clock | `false` | expiry comes from `Condvar::wait_until` |
