@@ -69,8 +69,11 @@ impl<T> Future for PushFuture<'_, T> {
             let Some(item) = item.take() else { finished("PushFuture") };
             queue.fill(place, item);
         };
-        let claim = || queue.ring.claim_push_at_once();
-        if let Some(place) = claim().or_else(|| this.waiter.spin(claim)) {
+        let place = match queue.ring.claim_push_at_once() {
+            None if this.waiter.may_meet() => this.waiter.spin_claim(),
+            place => place,
+        };
+        if let Some(place) = place {
             fill(place);
             this.waiter.end();
             return Poll::Ready(Ok(()));

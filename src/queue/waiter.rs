@@ -34,16 +34,18 @@
 #![expect(unsafe_code, reason = "each waiter uses one node with one list")]
 
 use super::BoundedQueue;
-use super::ring::{Blocked, Refusal};
+use super::ring::{self, Blocked, Refusal};
 use crate::sys::GapWait;
 use crate::wait::{Locked, Node, Place, Stale, State, WaitQueue, WakeBatch, discard, wake};
 use pin_project_lite::pin_project;
 use std::marker::PhantomData;
-use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 pub(super) type WaitList = WaitQueue<()>;
+
+/// Where more wait, a wait is long, and [`PollSpin`](crate::sys::PollSpin) need not hear of it.
+const FEW: usize = 4;
 
 impl<T> BoundedQueue<T> {
     fn list(&self, side: Blocked) -> &WaitList {
@@ -60,14 +62,21 @@ impl<T> BoundedQueue<T> {
         }
     }
 
+    /// The same where they were notified.
+    fn note_wake_ups(&self, side: Blocked, list: &mut Locked<'_, (), ()>) {
+        self.note_departures(side, list);
+        if list.len() < FEW {
+            self.poll_spin.note_wake_up(side as usize);
+        }
+    }
+
     /// Notifies the first waiter, if there is one.
     #[cold]
     pub(super) fn wake_one(&self, side: Blocked) {
         let mut list = self.list(side).lock();
         let waker = list.pop(State::Notified);
         if waker.is_some() {
-            self.poll_spin.note_wake_up(side as usize);
-            self.note_departures(side, &mut list);
+            self.note_wake_ups(side, &mut list);
         }
         drop(list);
         wake(waker);
@@ -85,8 +94,7 @@ impl<T> BoundedQueue<T> {
                 wanted
             });
             if woken > 0 {
-                self.poll_spin.note_wake_up(side as usize);
-                self.note_departures(side, list);
+                self.note_wake_ups(side, list);
             }
         });
     }
@@ -142,14 +150,29 @@ impl<T> Waiter<'_, T, Receivers> {
     /// Pops, else sleeps. `Err`: the queue is closed.
     #[inline]
     pub(super) fn poll_pop(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, Closed>> {
-        let queue = self.queue;
-        match queue.pop_at_once().or_else(|| self.spin(|| queue.pop_at_once())) {
+        let item = match self.queue.pop_at_once() {
+            None if self.may_meet() => self.spin_pop(),
+            item => item,
+        };
+        match item {
             Some(item) => {
                 self.end();
                 Poll::Ready(Ok(item))
             }
             None => self.poll_again(cx, BoundedQueue::pop_once),
         }
+    }
+
+    #[cold]
+    fn spin_pop(&self) -> Option<T> {
+        self.queue.poll_spin.run(|| self.queue.pop_at_once())
+    }
+}
+
+impl<'a, T> Waiter<'a, T, Senders> {
+    #[cold]
+    pub(super) fn spin_claim(&self) -> Option<ring::Place<'a, T>> {
+        self.queue.poll_spin.run(|| self.queue.ring.claim_push_at_once())
     }
 }
 
@@ -167,19 +190,6 @@ impl<'a, T, S: Side> Waiter<'a, T, S> {
         &self.node
     }
 
-    /// Repeats `look` for a moment, if the other side may be running and this wait has not begun.
-    pub(super) fn spin<R>(&self, look: impl FnMut() -> Option<R>) -> Option<R> {
-        match self.node.state() {
-            State::Queued => None,
-            _ => self.queue.poll_spin.run(S::SIDE as usize, look),
-        }
-    }
-
-    fn spin_while_blocked(&self) -> bool {
-        let ring = &self.queue.ring;
-        self.spin(|| (!ring.is_blocked(S::SIDE)).then_some(())).is_some()
-    }
-
     /// [`Waiter::poll`] after a first try at once has failed: most likely there is nothing.
     #[inline]
     pub(super) fn poll_again<R>(
@@ -193,6 +203,12 @@ impl<'a, T, S: Side> Waiter<'a, T, S> {
         self.poll(cx, attempt)
     }
 
+    /// Whether the other side may be running, and this wait has not begun.
+    #[inline]
+    pub(super) fn may_meet(&self) -> bool {
+        self.queue.poll_spin.may_pay() && self.node.state() != State::Queued
+    }
+
     /// Tries, else sleeps, or wants to be polled at once. `Err`: the queue is closed.
     #[inline(never)]
     pub(super) fn poll<R>(
@@ -201,7 +217,6 @@ impl<'a, T, S: Side> Waiter<'a, T, S> {
         mut attempt: impl FnMut(&'a BoundedQueue<T>) -> Result<R, Refusal>,
     ) -> Poll<Result<R, Closed>> {
         let mut gap = GapWait::new();
-        let mut has_spun = false;
         let result = loop {
             match attempt(self.queue) {
                 Ok(result) => break Ok(result),
@@ -213,9 +228,6 @@ impl<'a, T, S: Side> Waiter<'a, T, S> {
                     }
                 }
                 Err(Refusal::Blocked) => {
-                    if !mem::replace(&mut has_spun, true) && self.spin_while_blocked() {
-                        continue;
-                    }
                     if self.as_ref().sleep(cx) {
                         return Poll::Pending;
                     }
@@ -258,6 +270,9 @@ impl<'a, T, S: Side> Waiter<'a, T, S> {
         let is_first = list.is_empty();
         if is_first {
             queue.ring.announce(S::SIDE);
+        }
+        if list.len() < FEW {
+            queue.poll_spin.note_sleep(S::SIDE as usize);
         }
         if queue.ring.is_blocked(S::SIDE) {
             // SAFETY: in no list, only ever queued on this one, and withdrawn by `drop`.

@@ -326,7 +326,13 @@ impl PollSpin {
 
     pub(crate) fn note_wake_up(&self, _side: usize) {}
 
-    pub(crate) fn run<R>(&self, _side: usize, _look: impl FnMut() -> Option<R>) -> Option<R> {
+    pub(crate) fn note_sleep(&self, _side: usize) {}
+
+    pub(crate) fn may_pay(&self) -> bool {
+        false
+    }
+
+    pub(crate) fn run<R>(&self, _look: impl FnMut() -> Option<R>) -> Option<R> {
         None
     }
 }

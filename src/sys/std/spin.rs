@@ -250,14 +250,20 @@ impl Pace {
 /// A bounded busy wait inside `poll`, of an object whose two sides wait for each other.
 ///
 /// Two tasks that run at the same time on two threads meet within it, and no wake-up is needed; on
-/// one thread they never do. So nobody pauses until a waiter was woken by another thread than the
-/// one that polls it. From then on each wait pauses a little, and longer where the last one paid;
-/// where a run of them brings nothing, so many waits go without.
+/// one thread they never do. So nobody pauses until a waiter sleeps on another thread than the one
+/// that woke the last of its side: whoever it waits for may be running there. From then on each wait
+/// pauses a little, and longer where the last one paid; where a run of them brings nothing, many waits
+/// go without.
 ///
-/// Both sides share the credit, for they meet if both pause. It is changed by loads and stores: what a
-/// race loses is a guess.
+/// | credit | each wait |
+/// |---|---|
+/// | 0 | does not pause, and changes nothing, until [`PollSpin::note_sleep`] has found the above |
+/// | above 0 | pauses: in vain it costs 1, else it restores the credit |
+/// | below 0, for the pauses were in vain | does not pause, and adds 1 |
+///
+/// Both sides share the credit, for they meet if both pause. All is changed by loads and stores: what
+/// a race loses is a guess.
 pub(crate) struct PollSpin {
-    /// Waits that may fail before the pauses are left out. Below 0: waits until they are tried again.
     credit: AtomicI32,
     /// The thread that woke a waiter of each side last; 0: none has.
     wakers: [AtomicUsize; 2],
@@ -269,23 +275,34 @@ impl PollSpin {
     }
 
     /// This thread wakes a waiter of `side`.
-    #[inline]
+    #[cold]
     pub(crate) fn note_wake_up(&self, side: usize) {
         self.wakers[side].store(this_thread(), Ordering::Relaxed);
     }
 
-    /// Repeats `look`, with pauses, before a waiter of `side` sleeps; `None`: it should.
-    #[inline]
-    pub(crate) fn run<R>(&self, side: usize, look: impl FnMut() -> Option<R>) -> Option<R> {
-        match self.credit(side) {
-            ..=0 => None,
-            credit => self.spend(credit, look),
+    /// A waiter of `side` sleeps, after it has run on this thread.
+    #[cold]
+    pub(crate) fn note_sleep(&self, side: usize) {
+        let waker = self.wakers[side].load(Ordering::Relaxed);
+        if waker != 0 && waker != this_thread() && self.credit.load(Ordering::Relaxed) == 0 {
+            self.credit.store(FULL_CREDIT - 1, Ordering::Relaxed);
         }
     }
 
-    #[inline(never)]
-    fn spend<R>(&self, credit: i32, mut look: impl FnMut() -> Option<R>) -> Option<R> {
-        let looks = if credit == FULL_CREDIT { LONGEST_POLL_SPIN } else { POLL_SPIN };
+    /// Whether a waiter should [`run`](PollSpin::run) this before it sleeps.
+    #[inline]
+    pub(crate) fn may_pay(&self) -> bool {
+        self.credit.load(Ordering::Relaxed) != 0
+    }
+
+    /// Repeats `look`, with pauses; `None`: the waiter should sleep.
+    pub(crate) fn run<R>(&self, mut look: impl FnMut() -> Option<R>) -> Option<R> {
+        let credit = self.credit.load(Ordering::Relaxed);
+        let looks = match credit {
+            FULL_CREDIT => LONGEST_POLL_SPIN,
+            1.. => POLL_SPIN,
+            _ => 0,
+        };
         for _ in 0..looks {
             pause(1);
             if let found @ Some(_) = look() {
@@ -295,32 +312,13 @@ impl PollSpin {
                 return found;
             }
         }
-        let left = if credit > 1 { credit - 1 } else { -POLL_RESTRAINT };
+        let left = match credit {
+            2.. => credit - 1,
+            1 => -POLL_RESTRAINT,
+            _ => (credit + 1).min(0),
+        };
         self.credit.store(left, Ordering::Relaxed);
         None
-    }
-
-    /// The credit of a wait that begins.
-    #[inline]
-    fn credit(&self, side: usize) -> i32 {
-        let credit = self.credit.load(Ordering::Relaxed);
-        if credit > 0 {
-            return credit;
-        }
-        let better = if credit < 0 {
-            credit + 1
-        } else if self.is_woken_from_elsewhere(side) {
-            FULL_CREDIT - 1
-        } else {
-            return 0;
-        };
-        self.credit.store(better, Ordering::Relaxed);
-        better
-    }
-
-    fn is_woken_from_elsewhere(&self, side: usize) -> bool {
-        let waker = self.wakers[side].load(Ordering::Relaxed);
-        waker != 0 && waker != this_thread()
     }
 }
 
@@ -370,46 +368,51 @@ mod tests {
     use super::{FULL_CREDIT, LONGEST_POLL_SPIN, POLL_RESTRAINT, POLL_SPIN, PollSpin};
     use std::thread;
 
-    /// How often a wait of side 0 looks that finds nothing, or finds something at once.
+    /// How often a wait looks that finds nothing, or finds something at once.
     fn looks(spin: &PollSpin, finds: bool) -> u32 {
         let mut count = 0;
-        spin.run(0, || {
-            count += 1;
-            finds.then_some(())
-        });
+        if spin.may_pay() {
+            spin.run(|| {
+                count += 1;
+                finds.then_some(())
+            });
+        }
         count
     }
 
     fn wake_from_elsewhere(spin: &PollSpin, side: usize) {
         thread::scope(|scope| scope.spawn(|| spin.note_wake_up(side)).join().unwrap());
+        spin.note_sleep(side);
     }
 
     #[test]
-    fn nobody_pauses_who_was_not_woken_from_elsewhere() {
+    fn nobody_pauses_until_one_was_woken_from_elsewhere() {
         let spin = PollSpin::new();
+        for side in [0, 1] {
+            spin.note_sleep(side);
+            spin.note_wake_up(side);
+            spin.note_sleep(side);
+        }
         assert_eq!(looks(&spin, true), 0);
-        spin.note_wake_up(0);
-        assert_eq!(looks(&spin, true), 0);
-        // The waiters of side 1 were.
         wake_from_elsewhere(&spin, 1);
-        assert_eq!(looks(&spin, true), 0);
-        wake_from_elsewhere(&spin, 0);
         assert_eq!(looks(&spin, true), 1);
     }
 
     #[test]
     fn pauses_that_pay_are_longer_and_those_in_vain_end() {
         let spin = PollSpin::new();
-        wake_from_elsewhere(&spin, 0);
-        assert_eq!(looks(&spin, false), POLL_SPIN);
-        assert_eq!(looks(&spin, true), 1);
-        assert_eq!(looks(&spin, false), LONGEST_POLL_SPIN);
-        for _ in 1..FULL_CREDIT {
+        for _ in 0..2 {
+            wake_from_elsewhere(&spin, 0);
             assert_eq!(looks(&spin, false), POLL_SPIN);
+            assert_eq!(looks(&spin, true), 1);
+            assert_eq!(looks(&spin, false), LONGEST_POLL_SPIN);
+            for _ in 1..FULL_CREDIT {
+                assert_eq!(looks(&spin, false), POLL_SPIN);
+            }
+            spin.note_sleep(0);
+            for _ in 0..=POLL_RESTRAINT {
+                assert_eq!(looks(&spin, true), 0);
+            }
         }
-        for _ in 0..POLL_RESTRAINT {
-            assert_eq!(looks(&spin, true), 0);
-        }
-        assert_eq!(looks(&spin, false), POLL_SPIN);
     }
 }
