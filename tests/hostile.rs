@@ -1591,3 +1591,46 @@ fn closed_while_every_operation_is_going_on_a_queue_loses_nothing() {
         assert_eq!(alive.load(Ordering::SeqCst), 0, "an item leaked or died twice");
     }
 }
+
+/// A writer that uses the queue whose state is being written.
+struct Nosy<'a>(&'a BoundedQueue<String>);
+
+impl std::fmt::Write for Nosy<'_> {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        let _ = self.0.try_push(text.to_owned());
+        let _ = self.0.waiting();
+        Ok(())
+    }
+}
+
+#[test]
+fn debug_of_a_queue_holds_no_lock_while_it_writes() {
+    within_time(|| {
+        let queue = BoundedQueue::new(1);
+        let hooks = Hooks::on_wake(|| {});
+        let mut pop = pin!(queue.pop_async());
+        assert!(hooks.poll(pop.as_mut()).is_pending());
+        std::fmt::Write::write_fmt(&mut Nosy(&queue), format_args!("{queue:?}")).unwrap();
+        assert_eq!(hooks.wakes(), 1);
+        assert!(hooks.poll(pop).is_ready());
+    });
+}
+
+#[test]
+fn an_item_survives_the_panic_of_another_sender_s_waker() {
+    within_time(|| {
+        let queue = BoundedQueue::new(1);
+        queue.push(0).unwrap();
+        let (hooks, bomb) = (Hooks::on_wake(|| {}), Hooks::on_wake(boom));
+        let mut first = Box::pin(queue.push_async(1));
+        let mut second = Box::pin(queue.push_async(2));
+        assert!(hooks.poll(first.as_mut()).is_pending());
+        assert!(bomb.poll(second.as_mut()).is_pending());
+        queue.pop().unwrap();
+        // The first was woken; who takes its item back wakes the second instead.
+        assert_eq!(panics(|| first.as_mut().take()), "boom");
+        assert_eq!(first.as_mut().take(), Some(1));
+        assert!(hooks.poll(second.as_mut()).is_ready());
+        assert_eq!(queue.pop(), Ok(2));
+    });
+}

@@ -7,7 +7,7 @@
 //! cargo run --release --example census -- --help
 //! ```
 //!
-//! Threads and tasks meet on every primitive of the crate:
+//! Threads and tasks meet on most primitives of the crate:
 //!
 //! ```text
 //!  walking threads ─ push ─▶ BoundedQueue ─ pop_many_async ─▶ tasks ─ acquire_async ─▶ Semaphore

@@ -78,7 +78,8 @@ use std::time::{Duration, Instant};
 /// Waiting under two different locks on one condition at the same time panics; the condition is
 /// as it was, and the lock of the guard is released. So does an async wait with a guard of a
 /// [`ReentrantLock`](crate::ReentrantLock) whose owner has others: a cancelled wait would leave
-/// them without the lock.
+/// them without the lock. And so does any wait of an [`Owner`](crate::Owner) that waits already, on
+/// another thread; the guard that is dropped then counts as the mistake below.
 ///
 /// # Reentrant locks
 ///

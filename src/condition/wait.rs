@@ -69,7 +69,10 @@ pin_project! {
 #[cold]
 fn refuse<G: ConditionGuard>(guard: G) -> ! {
     drop(guard);
-    panic!("bifrons: a wait on a condition with a guard that is not its owner's only one");
+    panic!(
+        "bifrons: a wait on a condition with a guard that is not its owner's only one, or whose \
+         owner waits already"
+    );
 }
 
 impl<'a, G: ConditionGuard> Notification<'a, G> {

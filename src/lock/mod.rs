@@ -25,10 +25,11 @@ use std::time::{Duration, Instant};
 /// # Fairness
 ///
 /// The lock *barges*: it is released first, then the longest waiter is woken and competes with
-/// whoever comes by. Barging has a bound. A blocked thread that has been passed over for 0.5 ms makes
-/// newcomers queue until it had its turn (one thread does so at a time; another one looks again after
-/// 1 ms, when the first has had its turn). While they queue a lock may be free, and refused, for up to
-/// 1 ms. A task is woken at the latest every 32 unlocks, and returns to the front when it loses. [`LockGuard::unlock_fair`] hands the lock to the first waiter.
+/// whoever comes by. Barging has a bound. A blocked thread that has waited for 0.5 ms makes
+/// newcomers queue until it had its turn (one thread does so at a time; another one looks again
+/// after 1 ms, when the first has had its turn). While they queue a lock may be free, and refused,
+/// for up to 1 ms. A task is woken every 32 unlocks or so at the latest, and returns to the front
+/// when it loses. [`LockGuard::unlock_fair`] hands the lock to the first waiter.
 ///
 /// Not promised: first come, first served. And a future that has been woken, is kept, but never
 /// polled again and never dropped, delays those who queue behind it for up to 32 unlocks; if
@@ -76,8 +77,7 @@ impl<T> Lock<T> {
 impl<T: ?Sized> Lock<T> {
     /// Locks if that is possible at once.
     ///
-    /// `None` if the lock is held, or if a waiter that has been passed over for too long is to
-    /// have it next.
+    /// `None` if the lock is held, or if a thread that has waited for too long is to have it next.
     ///
     /// # Examples
     ///
@@ -119,7 +119,8 @@ impl<T: ?Sized> Lock<T> {
     /// Blocking face of [`lock_async`](Lock::lock_async) for at most `timeout`.
     ///
     /// A timeout that the clock cannot represent waits for ever; zero only tries. A lock that is
-    /// free beats a timeout that has passed.
+    /// free beats a timeout that has passed, unless a thread that has waited for too long is to have
+    /// it next.
     ///
     /// # Blocking
     ///

@@ -24,7 +24,8 @@
 //! lock, and then its own `unlock` wakes the next; or it finds the lock taken, and queues again at
 //! the front in the same RMW that clears `WOKEN`, so that the owner's `unlock` sees it; or it is
 //! dropped, and passes the wake-up on. Hence the invariant: *a free lock with waiters has `WOKEN`
-//! set and a waiter on its way, or an `unlock` or a drop on its way to wake one*.
+//! set and a waiter on its way, or an `unlock` or a drop on its way to wake one, or is barred by a
+//! thread that looks again*.
 //!
 //! An `unlock` that sees waiters, and none on its way, sets `WOKEN` as it lets go: one RMW less. Until
 //! it has taken the first one out nobody else wakes; so if it finds nobody left to be woken, or no
@@ -53,13 +54,14 @@
 //!
 //! Taking the lock is an Acquire RMW, letting go a Release RMW, on the same word; RMWs in between
 //! continue the release sequence. A handed over lock travels through the node's state, Release to
-//! Acquire. All decisions to sleep are RMWs on this word under the list lock (I4).
+//! Acquire. All decisions to sleep are RMWs on this word under the list lock, or looks at it
+//! behind others (I4).
 
 #![expect(unsafe_code, reason = "each wait uses one node with one queue")]
 
 use crate::sys::atomic::{AtomicU32, Ordering};
 use crate::sys::{SKIP_LIMIT, Spin, const_fn, is_past, patience};
-use crate::wait::{Finally, Locked, Node, Place, State, WaitQueue, discard, drive, wake};
+use crate::wait::{Finally, Locked, Node, Place, State, WaitQueue, discard, drive, drive_on, wake};
 use pin_project_lite::pin_project;
 use std::mem;
 use std::pin::{Pin, pin};
@@ -547,6 +549,7 @@ impl RawLock {
         let mut is_patient = true;
         loop {
             let (limit, is_deadline) = patience(deadline, is_patient);
+            let drive = if is_patient { drive } else { drive_on };
             if drive(wait.as_mut(), limit).is_some() {
                 return true;
             }

@@ -157,6 +157,10 @@ impl Writer {
     /// Writes some of `bytes`, waiting for room until `deadline`. See
     /// [`write_timeout`](Writer::write_timeout).
     ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    ///
     /// # Errors
     ///
     /// As [`write_timeout`](Writer::write_timeout).
@@ -356,6 +360,10 @@ impl Reader {
     }
 
     /// Reads some bytes, waiting until `deadline`; `Ok(0)` at the end of the file.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
     ///
     /// # Errors
     ///

@@ -69,6 +69,10 @@ impl<S, R> Connection<S, R> {
 
     /// [`Sender::send_timeout`].
     ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    ///
     /// # Errors
     ///
     /// The message comes back: [`SendTimeoutError::TimedOut`] or [`SendTimeoutError::Closed`].
@@ -81,6 +85,10 @@ impl<S, R> Connection<S, R> {
     }
 
     /// [`Sender::send_deadline`].
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
     ///
     /// # Errors
     ///
@@ -127,6 +135,10 @@ impl<S, R> Connection<S, R> {
 
     /// [`Receiver::recv_timeout`].
     ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    ///
     /// # Errors
     ///
     /// [`RecvTimeoutError::TimedOut`] or [`RecvTimeoutError::Closed`].
@@ -135,6 +147,10 @@ impl<S, R> Connection<S, R> {
     }
 
     /// [`Receiver::recv_deadline`].
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
     ///
     /// # Errors
     ///
@@ -237,6 +253,10 @@ impl ByteConnection {
 
     /// [`Reader::read_timeout`].
     ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    ///
     /// # Errors
     ///
     /// [`io::ErrorKind::TimedOut`]; nothing was read then.
@@ -245,6 +265,10 @@ impl ByteConnection {
     }
 
     /// [`Reader::read_deadline`].
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
     ///
     /// # Errors
     ///
@@ -264,6 +288,10 @@ impl ByteConnection {
 
     /// [`Writer::write_timeout`].
     ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    ///
     /// # Errors
     ///
     /// [`io::ErrorKind::TimedOut`] or [`io::ErrorKind::BrokenPipe`]; nothing was written then.
@@ -272,6 +300,10 @@ impl ByteConnection {
     }
 
     /// [`Writer::write_deadline`].
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
     ///
     /// # Errors
     ///

@@ -132,6 +132,10 @@ impl<T> Sender<T> {
     /// [`send`](Sender::send) for at most `timeout`; zero only tries, and what the clock cannot
     /// represent waits for ever.
     ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    ///
     /// # Errors
     ///
     /// The message comes back: [`SendTimeoutError::TimedOut`] or [`SendTimeoutError::Closed`].
@@ -144,6 +148,10 @@ impl<T> Sender<T> {
     }
 
     /// [`send`](Sender::send) until `deadline`.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
     ///
     /// # Errors
     ///
@@ -354,6 +362,10 @@ impl<T> Receiver<T> {
     /// [`recv`](Receiver::recv) for at most `timeout`; zero only tries, and what the clock cannot
     /// represent waits for ever.
     ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    ///
     /// # Errors
     ///
     /// [`RecvTimeoutError::TimedOut`], or [`RecvTimeoutError::Closed`] if no message will ever
@@ -363,6 +375,10 @@ impl<T> Receiver<T> {
     }
 
     /// [`recv`](Receiver::recv) until `deadline`.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
     ///
     /// # Errors
     ///

@@ -42,9 +42,9 @@ impl<'a, T> SendFuture<'a, T> {
     /// polled again.
     pub fn take(self: Pin<&mut Self>) -> Option<T> {
         let this = self.project();
-        let message = this.message.take();
+        // Before the message is in hand: it may drop a waker that panics.
         this.sender.settle();
-        message
+        this.message.take()
     }
 }
 

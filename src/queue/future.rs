@@ -12,7 +12,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-/// How many items one poll of a batch may move before it lets other tasks run.
+/// How many items one poll of a [`PushManyFuture`] may move before it lets other tasks run.
 const BUDGET: usize = 256;
 
 pin_project! {
@@ -48,9 +48,9 @@ impl<'a, T> PushFuture<'a, T> {
     /// ```
     pub fn take(self: Pin<&mut Self>) -> Option<T> {
         let this = self.project();
-        let item = this.item.take();
+        // Before the item is in hand: it may run a waker that panics.
         this.waiter.cancel();
-        item
+        this.item.take()
     }
 }
 

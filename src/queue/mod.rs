@@ -50,7 +50,7 @@ const WIDE: usize = 16;
 /// # Reserving
 ///
 /// A [`Slot`] holds room, not a place in the order. At most 65 535 can be out at a time; while they
-/// are, the queue counts as full for everybody.
+/// are, the queue counts as full for all but [`force_push`](BoundedQueue::force_push).
 ///
 /// # Fairness
 ///
@@ -110,7 +110,7 @@ impl<T> BoundedQueue<T> {
     ///
     /// # Panics
     ///
-    /// If `capacity` is 0.
+    /// If `capacity` is 0, or beyond 2^40.
     #[track_caller]
     pub fn new(capacity: usize) -> Self {
         Self {
@@ -607,8 +607,9 @@ impl<T> BoundedQueue<T> {
     ///
     /// # Cancel safety
     ///
-    /// As for [`pop_async`](BoundedQueue::pop_async): dropping the stream, or a `next` of it, loses
-    /// no item.
+    /// Dropping the stream, or a `next` of it, loses no item. The wait is the stream's: it lasts until
+    /// the stream is polled to an item or dropped, also if a `next` was dropped. So a stream that is
+    /// kept and not polled keeps the wake-up that it may get from the waiters behind it.
     ///
     /// # Examples
     ///
@@ -625,13 +626,14 @@ impl<T> BoundedQueue<T> {
         PopStream::new(self)
     }
 
-    /// A sink that pushes. Closing the sink flushes it, which is nothing; the queue stays open, for
-    /// others may still push.
+    /// A sink that pushes. Flushing it is nothing; closing it gives back what `poll_ready` has
+    /// reserved; the queue stays open, for others may still push.
     ///
     /// # Cancel safety
     ///
-    /// `poll_ready` reserves room, and dropping the sink gives it back. An item that was accepted
-    /// is in the queue.
+    /// `poll_ready` reserves room, and closing or dropping the sink gives it back. An item that was
+    /// accepted is in the queue; one that meets a close in `start_send` is dropped. As of a
+    /// [`stream`](BoundedQueue::stream), the wait is the sink's.
     pub fn sink(&self) -> PushSink<'_, T> {
         PushSink::new(self)
     }
@@ -676,13 +678,16 @@ impl<'a, T> IntoIterator for &'a BoundedQueue<T> {
 impl<T> fmt::Debug for BoundedQueue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (len, reserved, closed) = self.ring.snapshot();
+        // Before anything is written: the writer is the caller's code, and may use the queue.
+        let senders = self.senders.lock().len();
+        let receivers = self.receivers.lock().len();
         f.debug_struct("BoundedQueue")
             .field("len", &len)
             .field("reserved", &reserved)
             .field("capacity", &self.capacity())
             .field("closed", &closed)
-            .field("waiting_senders", &self.senders.lock().len())
-            .field("waiting_receivers", &self.receivers.lock().len())
+            .field("waiting_senders", &senders)
+            .field("waiting_receivers", &receivers)
             .finish()
     }
 }

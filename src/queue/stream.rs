@@ -196,8 +196,11 @@ impl<T> Sink<T> for PushSink<'_, T> {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), PushError<()>>> {
-        self.poll_flush(cx)
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), PushError<()>>> {
+        let this = self.project();
+        *this.slot = None;
+        this.waiter.cancel();
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -289,6 +289,10 @@ impl<T: ?Sized> ReentrantLock<T> {
     /// [`lock`](ReentrantLock::lock) for at most `timeout`; zero only tries, and what the clock
     /// cannot represent waits for ever.
     ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    ///
     /// # Errors
     ///
     /// [`TimedOut`] if the lock was not to be had in time.
@@ -301,6 +305,10 @@ impl<T: ?Sized> ReentrantLock<T> {
     }
 
     /// [`lock`](ReentrantLock::lock) until `deadline`.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
     ///
     /// # Errors
     ///
@@ -386,6 +394,10 @@ impl<T: ?Sized + Sync> ReentrantLock<T> {
 
     /// [`lock_as`](ReentrantLock::lock_as) for at most `timeout`.
     ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
+    ///
     /// # Errors
     ///
     /// [`TimedOut`] if the lock was not to be had in time.
@@ -398,6 +410,10 @@ impl<T: ?Sized + Sync> ReentrantLock<T> {
     }
 
     /// [`lock_as`](ReentrantLock::lock_as) until `deadline`.
+    ///
+    /// # Blocking
+    ///
+    /// Parks this thread while it waits.
     ///
     /// # Errors
     ///

@@ -50,7 +50,7 @@ use std::task::{Context, Poll, Waker};
 const QUEUED: isize = 1;
 const PERMIT: isize = 2;
 
-/// A quarter of the address space: sums of two fit the word beside its flag.
+/// An eighth of the address space: sums of two fit the word beside its flag.
 pub(super) const MAX_PERMITS: usize = isize::MAX as usize >> 2;
 
 /// A value of the word.

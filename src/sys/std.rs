@@ -33,7 +33,7 @@ pub(crate) const WAKE_BATCH: usize = 32;
 /// Unlocks in a row that may leave a wake-up to a waiter that is already on its way.
 pub(crate) const SKIP_LIMIT: u32 = 31;
 
-/// How long a blocked thread is passed over before it makes newcomers queue.
+/// How long a blocked thread waits before it makes newcomers queue.
 const PATIENCE: Duration = Duration::from_micros(500);
 
 /// How often it looks from then on: whether nobody else does so any more, or whether the lock is free.

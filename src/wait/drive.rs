@@ -27,7 +27,12 @@ impl Local {
         Self { waker: Waker::from(Arc::clone(&parker)), parker, depth: Cell::new(0) }
     }
 
-    fn run<F: Future>(&self, mut op: Pin<&mut F>, deadline: Option<Instant>) -> Option<F::Output> {
+    fn run<F: Future>(
+        &self,
+        mut op: Pin<&mut F>,
+        deadline: Option<Instant>,
+        spins: bool,
+    ) -> Option<F::Output> {
         let mut nesting = Nesting::enter(self);
         let mut cx = Context::from_waker(&self.waker);
         let mut expired = false;
@@ -48,7 +53,7 @@ impl Local {
                 expired = deadline.is_some_and(is_past);
             } else {
                 woke_itself = false;
-                expired = !self.parker.park(deadline);
+                expired = !self.parker.park(deadline, spins);
                 nesting.took_token |= !expired;
             }
         }
@@ -85,14 +90,25 @@ thread_local! {
 }
 
 /// Runs `op` on this thread until it is ready (`Some`) or `deadline` has passed (`None`).
-pub(crate) fn drive<F: Future>(
+pub(crate) fn drive<F: Future>(op: Pin<&mut F>, deadline: Option<Instant>) -> Option<F::Output> {
+    drive_with(op, deadline, true)
+}
+
+/// [`drive`] for what has waited for long: it parks without a spin.
+pub(crate) fn drive_on<F: Future>(op: Pin<&mut F>, deadline: Option<Instant>) -> Option<F::Output> {
+    drive_with(op, deadline, false)
+}
+
+#[inline]
+fn drive_with<F: Future>(
     mut op: Pin<&mut F>,
     deadline: Option<Instant>,
+    spins: bool,
 ) -> Option<F::Output> {
     LOCAL
-        .try_with(|local| local.run(op.as_mut(), deadline))
+        .try_with(|local| local.run(op.as_mut(), deadline, spins))
         // The thread is being torn down and its parker is gone: one for this wait alone.
-        .unwrap_or_else(|_| Local::new().run(op, deadline))
+        .unwrap_or_else(|_| Local::new().run(op, deadline, spins))
 }
 
 /// Runs a future to its end on this thread.

@@ -103,8 +103,8 @@ mod parker;
 mod queue;
 
 pub(crate) use self::batch::{Finally, Stale, WakeBatch, discard, wake};
-pub(crate) use self::drive::drive;
 pub use self::drive::{block_on, block_on_deadline, block_on_timeout};
+pub(crate) use self::drive::{drive, drive_on};
 pub(crate) use self::epoch::{Epoch, Stamp};
 pub(crate) use self::list::{Node, Place, State};
 pub(crate) use self::queue::{Locked, WaitQueue};

@@ -34,12 +34,14 @@ impl Parker {
 
     /// Sleeps until somebody calls [`Parker::unpark`], or has called it since the last return.
     /// `false`: the deadline has passed. Only the thread that owns the parker calls this.
-    pub(crate) fn park(&self, deadline: Option<Instant>) -> bool {
+    ///
+    /// Where `spins`, it looks for a moment first.
+    pub(crate) fn park(&self, deadline: Option<Instant>, spins: bool) -> bool {
         if deadline.is_some_and(is_past) {
             return false;
         }
         let mut spin = Spin::new();
-        while spin.again() {
+        while spins && spin.again() {
             if self.take_token() {
                 return true;
             }

@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 
 #[test]
@@ -234,4 +234,27 @@ fn items_on_their_way_through_streams_and_sinks_are_dropped_exactly_once() {
     assert!(!from.is_full());
     drop((from, to));
     assert_eq!(dropped(&drops), 4);
+}
+
+#[test]
+fn a_closed_sink_keeps_no_room() {
+    let queue = BoundedQueue::new(1);
+    let mut sink = pin!(queue.sink());
+    let mut cx = Context::from_waker(Waker::noop());
+    // A buffering combinator asks for room before it closes, whether it has an item or not.
+    assert_eq!(sink.as_mut().poll_ready(&mut cx), Poll::Ready(Ok(())));
+    assert!(queue.is_full());
+    assert_eq!(sink.as_mut().poll_close(&mut cx), Poll::Ready(Ok(())));
+    assert!(!queue.is_full());
+    assert!(!queue.is_closed());
+    // Nor a place among those who wait.
+    queue.push(1).unwrap();
+    assert_eq!(sink.as_mut().poll_ready(&mut cx), Poll::Pending);
+    assert_eq!(queue.waiting(), 1);
+    assert_eq!(sink.as_mut().poll_close(&mut cx), Poll::Ready(Ok(())));
+    assert_eq!(queue.waiting(), 0);
+    // It can go on: the queue has not been closed.
+    queue.pop().unwrap();
+    block_on(sink.send(2)).unwrap();
+    assert_eq!(queue.pop(), Ok(2));
 }

@@ -7,7 +7,8 @@ pub(super) const RESERVED_ONE: u64 = 1 << 3;
 pub(super) const RESERVED: u64 = 0xffff << 3;
 pub(super) const POSITION_SHIFT: u32 = 19;
 
-/// The most slots that can be out at a time. While they are, the ring counts as full.
+/// The most slots that can be out at a time. While they are, the ring counts as full for
+/// all but an eviction.
 pub(crate) const MAX_RESERVED: u64 = RESERVED / RESERVED_ONE;
 
 /// A value of an index word.
