@@ -172,7 +172,9 @@ impl<T> Waiter<'_, T, Receivers> {
 impl<'a, T> Waiter<'a, T, Senders> {
     #[cold]
     pub(super) fn spin_claim(&self) -> Option<ring::Place<'a, T>> {
-        self.queue.poll_spin.run(|| self.queue.ring.claim_push_at_once())
+        let (queue, ring) = (self.queue, &self.queue.ring);
+        // Beside slots, and on a closed ring, a look at once tells nothing.
+        if ring.is_plain() { queue.poll_spin.run(|| ring.claim_push_at_once()) } else { None }
     }
 }
 
@@ -203,7 +205,7 @@ impl<'a, T, S: Side> Waiter<'a, T, S> {
         self.poll(cx, attempt)
     }
 
-    /// Whether the other side may be running, and this wait has not begun.
+    /// Whether the other side may be running, and this one is not queued.
     #[inline]
     pub(super) fn may_meet(&self) -> bool {
         self.queue.poll_spin.may_pay() && self.node.state() != State::Queued

@@ -44,6 +44,12 @@ impl<T> Ring<T> {
         if self.next_lap(head.position()) == needed { Refusal::Blocked } else { Refusal::Busy }
     }
 
+    /// Whether the ring is open, with no slot out and no eviction under way.
+    pub(crate) fn is_plain(&self) -> bool {
+        // Relaxed: a guess.
+        Word(self.tail.load(Ordering::Relaxed)).is_plain()
+    }
+
     /// Claims the tail place for one item, if one look and one try do it.
     #[inline]
     pub(crate) fn claim_push_at_once(&self) -> Option<Place<'_, T>> {

@@ -47,9 +47,15 @@ const LONGEST_THREAD_RESTRAINT: u8 = 7;
 const LONGEST_POLL_SPIN: u32 = 64;
 const POLL_SPIN: u32 = 16;
 
-/// The credit after a [`PollSpin`] that paid, and how many waits go without after that many failures.
+/// The most credit of a [`PollSpin`], what a wait adds whose pauses paid, and how many waits go
+/// without when it is used up.
 const FULL_CREDIT: i32 = 128;
+const POLL_GAIN: i32 = 16;
 const POLL_RESTRAINT: i32 = 1600;
+
+/// So many waits in a row on one thread may end by a [`PollSpin`]. Then one goes without, and
+/// sleeps: whatever else runs on that thread has its turn.
+const MOST_MEETINGS: u32 = 8192;
 
 /// A bounded busy wait: doubling pauses, then yields and pauses in turn, then no more.
 ///
@@ -77,6 +83,7 @@ enum Course {
 
 const_thread_local! {
     static LAST_SPIN: Cell<(Restraint, Course)> = Cell::new((Restraint::new(), Course::Ended));
+    static MEETINGS: Cell<u32> = Cell::new(0);
 }
 
 impl Spin {
@@ -258,11 +265,11 @@ impl Pace {
 /// | credit | each wait |
 /// |---|---|
 /// | 0 | does not pause, and changes nothing, until [`PollSpin::note_sleep`] has found the above |
-/// | above 0 | pauses: in vain it costs 1, else it restores the credit |
+/// | above 0 | pauses: in vain it costs 1, else it adds some |
 /// | below 0, for the pauses were in vain | does not pause, and adds 1 |
 ///
-/// Both sides share the credit, for they meet if both pause. All is changed by loads and stores: what
-/// a race loses is a guess.
+/// Both sides share the credit, for they meet best if both pause. All is changed by loads and
+/// stores: what a race loses is a guess.
 pub(crate) struct PollSpin {
     credit: AtomicI32,
     /// The thread that woke a waiter of each side last; 0: none has.
@@ -303,15 +310,22 @@ impl PollSpin {
             1.. => POLL_SPIN,
             _ => 0,
         };
+        let meetings = MEETINGS.get();
+        if meetings == MOST_MEETINGS {
+            MEETINGS.set(0);
+            return None;
+        }
         for _ in 0..looks {
             pause(1);
             if let found @ Some(_) = look() {
+                MEETINGS.set(meetings + 1);
                 if credit != FULL_CREDIT {
-                    self.credit.store(FULL_CREDIT, Ordering::Relaxed);
+                    self.credit.store(FULL_CREDIT.min(credit + POLL_GAIN), Ordering::Relaxed);
                 }
                 return found;
             }
         }
+        MEETINGS.set(0);
         let left = match credit {
             2.. => credit - 1,
             1 => -POLL_RESTRAINT,
@@ -365,7 +379,9 @@ fn pause(count: u32) {
 
 #[cfg(test)]
 mod tests {
-    use super::{FULL_CREDIT, LONGEST_POLL_SPIN, POLL_RESTRAINT, POLL_SPIN, PollSpin};
+    use super::{
+        FULL_CREDIT, LONGEST_POLL_SPIN, MOST_MEETINGS, POLL_RESTRAINT, POLL_SPIN, PollSpin,
+    };
     use std::thread;
 
     /// How often a wait looks that finds nothing, or finds something at once.
@@ -413,6 +429,19 @@ mod tests {
             for _ in 0..=POLL_RESTRAINT {
                 assert_eq!(looks(&spin, true), 0);
             }
+        }
+    }
+
+    #[test]
+    fn a_thread_that_meets_all_the_time_sleeps_now_and_then() {
+        let spin = PollSpin::new();
+        wake_from_elsewhere(&spin, 0);
+        assert_eq!(looks(&spin, false), POLL_SPIN);
+        for _ in 0..2 {
+            for _ in 0..MOST_MEETINGS {
+                assert_eq!(looks(&spin, true), 1);
+            }
+            assert_eq!(looks(&spin, true), 0);
         }
     }
 }
