@@ -270,10 +270,9 @@ errors! {
     "queue", "item", "pushed";
     PushError, TryPushError, PushTimeoutError;
     PopError, TryPopError, PopTimeoutError;
-    closed: "the queue is closed: nothing was pushed, and nothing will be",
-    full: "the queue is full: nothing was pushed; wait for room, or replace the oldest item with \
-           `force_push`",
-    timed out: "timed out: the queue stayed full, and nothing was pushed";
+    closed: "the queue is closed: it takes no item any more",
+    full: "the queue is full: wait for room, or replace the oldest item with `force_push`",
+    timed out: "timed out: the queue stayed full; try again or give up";
     closed: "the queue is closed and drained: no item will ever come",
     empty: "the queue is empty: wait with `pop`, or try again later",
     timed out: "timed out: the queue stayed empty; try again or give up";
@@ -283,9 +282,9 @@ errors! {
     "pipe", "message", "sent";
     SendError, TrySendError, SendTimeoutError;
     RecvError, TryRecvError, RecvTimeoutError;
-    closed: "the pipe is closed: nothing was sent, and nothing will be",
-    full: "the pipe is full: nothing was sent; wait with `send`",
-    timed out: "timed out: the pipe stayed full, and nothing was sent";
+    closed: "the pipe is closed: it takes no message any more",
+    full: "the pipe is full: wait with `send`, or try again later",
+    timed out: "timed out: the pipe stayed full; try again or give up";
     closed: "the pipe is closed and drained: no message will ever come",
     empty: "the pipe is empty: wait with `recv`, or try again later",
     timed out: "timed out: the pipe stayed empty; try again or give up";
