@@ -38,11 +38,7 @@ mod scenarios {
             rows.extend(SHAPES.map(|shape| blocking(shape, capacity)));
         }
         rows.extend(CAPACITIES.map(|capacity| blocking((1, 1), capacity).on(Placement::TwoCpus)));
-        rows.push(blocking((1, 1), 1).on(Placement::OneCpu).floor(
-            "a queue of one item takes a switch of threads for each; kanal also takes the item out of \
-             a blocked sender, and moves two for one switch",
-        ));
-        rows.push(blocking((1, 1), 64).on(Placement::OneCpu));
+        rows.extend([1, 64].map(|capacity| blocking((1, 1), capacity).on(Placement::OneCpu)));
         for capacity in CAPACITIES {
             rows.extend(SHAPES.map(|shape| asynchronous(2, shape, capacity)));
             rows.push(asynchronous(0, (1, 1), capacity));

@@ -3,7 +3,7 @@
 use super::ring::{Blocked, Refusal};
 use super::{BoundedQueue, PopManyFuture, PushManyFuture};
 use crate::error::{PopError, PopTimeoutError, PushError, TryPopError};
-use crate::sys::{GapWait, deadline_after};
+use crate::sys::{GapWait, Spin, deadline_after};
 use crate::wait::drive;
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -132,7 +132,8 @@ impl<T> BoundedQueue<T> {
         max: usize,
         deadline: Option<Instant>,
     ) -> Result<usize, PopTimeoutError> {
-        if let Some(result) = self.spin_pop(deadline, || self.try_pop_many(items, max)) {
+        if let Some(result) = self.spin_pop(Spin::new(), deadline, || self.try_pop_many(items, max))
+        {
             return result;
         }
         let result = drive(pin!(self.pop_many_async(items, max)), deadline);

@@ -2,9 +2,11 @@
 //!
 //! [`ring`] holds the items and never waits; [`waiter`] puts operations to sleep beside it, one
 //! wait list for each side; [`future`], [`slot`] and [`stream`] are the operations. The faces here
-//! and in [`batch`] are one driver over them.
+//! and in [`batch`] are one driver over them, but for the [`blocking`] push and pop, which may be
+//! done by who wakes them.
 
 mod batch;
+mod blocking;
 mod future;
 mod ring;
 mod slot;
@@ -20,14 +22,11 @@ use self::waiter::WaitList;
 use crate::error::{
     PopError, PopTimeoutError, PushError, PushTimeoutError, TryPopError, TryPushError,
 };
-use crate::sys::{GapWait, PollSpin, Spin, deadline_after, is_past};
+use crate::sys::{GapWait, PollSpin, deadline_after, is_past};
 use crate::wait::drive;
 use std::fmt;
 use std::pin::pin;
 use std::time::{Duration, Instant};
-
-/// From this capacity on, waiting for a run of items pays.
-const WIDE: usize = 16;
 
 /// A first-in, first-out queue of at most `capacity` items, for threads and tasks on either end.
 ///
@@ -43,9 +42,9 @@ const WIDE: usize = 16;
 /// # Cancel safety
 ///
 /// No item is lost or duplicated by a cancel, a timeout or a close. An item stays in the queue
-/// until a pop returns it; a cancelled push has not pushed, and its item is dropped with the
-/// future, unless [`PushFuture::take`] takes it back. [`reserve`](BoundedQueue::reserve) waits for
-/// room without an item.
+/// until a pop takes it; a future takes it in the poll that returns it. A cancelled push has not
+/// pushed, and its item is dropped with the future, unless [`PushFuture::take`] takes it back.
+/// [`reserve`](BoundedQueue::reserve) waits for room without an item.
 ///
 /// # Reserving
 ///
@@ -56,9 +55,11 @@ const WIDE: usize = 16;
 ///
 /// Items leave in the order in which they entered. Waiters are woken in the order in which they
 /// came, one for each item or room, but newcomers may be faster; who then finds nothing waits in front
-/// again, of several such the one that looked last. A future that has been woken, is kept, but is
-/// never polled again and never dropped, keeps its wake-up from the waiters behind it, until the next
-/// item or room wakes one.
+/// again, of several such the one that looked last. A thread in a blocking push or pop may find done
+/// what it waits for: who makes room pushes its item, who pushes an item pops one for it.
+///
+/// A future that has been woken, is kept, but is never polled again and never dropped, keeps its
+/// wake-up from the waiters behind it, until the next item or room wakes one.
 ///
 /// # Spinning
 ///
@@ -242,29 +243,6 @@ impl<T> BoundedQueue<T> {
         self.push_until(item, Some(deadline))
     }
 
-    fn push_until(&self, item: T, deadline: Option<Instant>) -> Result<(), PushTimeoutError<T>> {
-        let mut item = item;
-        let mut spin = self.spin();
-        let hopeless = deadline.is_some_and(is_past);
-        loop {
-            match self.try_push_again(item) {
-                Err(TryPushError::Full(full)) if !hopeless => item = full,
-                result => return result.map_err(TryPushError::at_deadline),
-            }
-            if !spin.again() {
-                break;
-            }
-        }
-        let mut push = pin!(self.push_async(item));
-        match drive(push.as_mut(), deadline) {
-            Some(result) => result.map_err(PushTimeoutError::from),
-            None => match push.take() {
-                Some(item) => self.try_push_again(item).map_err(TryPushError::at_deadline),
-                None => unreachable!("a pending push has its item"),
-            },
-        }
-    }
-
     /// Pushes, waiting for room as a task of any executor.
     ///
     /// # Errors
@@ -359,43 +337,6 @@ impl<T> BoundedQueue<T> {
     /// [`PopTimeoutError::TimedOut`], or [`PopTimeoutError::Closed`] if no item will ever come.
     pub fn pop_deadline(&self, deadline: Instant) -> Result<T, PopTimeoutError> {
         self.pop_until(Some(deadline))
-    }
-
-    fn pop_until(&self, deadline: Option<Instant>) -> Result<T, PopTimeoutError> {
-        self.spin_pop(deadline, || self.try_pop_again()).unwrap_or_else(|| {
-            let result = drive(pin!(self.pop_async()), deadline);
-            match result {
-                Some(result) => result.map_err(PopTimeoutError::from),
-                None => self.try_pop_again().map_err(TryPopError::at_deadline),
-            }
-        })
-    }
-
-    /// Who looks again at once follows the other side item by item, from cache to cache; who stays
-    /// away for a moment finds a run of items or of room, if the queue is wide enough for one.
-    fn spin(&self) -> Spin {
-        if self.capacity() >= WIDE { Spin::coarse() } else { Spin::new() }
-    }
-
-    /// Repeats `attempt` while it finds the queue empty and spinning may pay; `None`: still empty.
-    fn spin_pop<R>(
-        &self,
-        deadline: Option<Instant>,
-        mut attempt: impl FnMut() -> Result<R, TryPopError>,
-    ) -> Option<Result<R, PopTimeoutError>> {
-        let mut spin = self.spin();
-        let hopeless = deadline.is_some_and(is_past);
-        loop {
-            match attempt() {
-                Ok(result) => return Some(Ok(result)),
-                Err(TryPopError::Empty) if !hopeless => {
-                    if !spin.again() {
-                        return None;
-                    }
-                }
-                Err(error) => return Some(Err(error.at_deadline())),
-            }
-        }
     }
 
     /// Pops, waiting for an item as a task of any executor.
@@ -690,28 +631,5 @@ impl<T> fmt::Debug for BoundedQueue<T> {
             .field("waiting_senders", &senders)
             .field("waiting_receivers", &receivers)
             .finish()
-    }
-}
-
-// The last poll of a timed wait may meet another thread between its claim and its stamp, with an
-// item or room that came in time right behind it. A try waits for that thread: it follows the poll.
-
-impl<T> TryPushError<T> {
-    /// What it means for a push that has no time left.
-    fn at_deadline(self) -> PushTimeoutError<T> {
-        match self {
-            Self::Full(item) => PushTimeoutError::TimedOut(item),
-            Self::Closed(item) => PushTimeoutError::Closed(item),
-        }
-    }
-}
-
-impl TryPopError {
-    /// What it means for a pop that has no time left.
-    fn at_deadline(self) -> PopTimeoutError {
-        match self {
-            Self::Empty => PopTimeoutError::TimedOut,
-            Self::Closed => PopTimeoutError::Closed,
-        }
     }
 }

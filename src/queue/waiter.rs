@@ -23,6 +23,11 @@
 //! One that succeeds while it is still queued takes itself out first (crossfire#22). One that is
 //! dropped while notified wakes the next.
 //!
+//! # Helping
+//!
+//! A thread that waits in a blocking push or pop leaves its operation to who would notify it: see
+//! [`blocking`](super::blocking).
+//!
 //! # Meeting instead
 //!
 //! To sleep, be woken and be scheduled costs more than an item. Two tasks that run at the same time
@@ -40,9 +45,17 @@ use crate::wait::{Locked, Node, Place, Stale, State, WaitQueue, WakeBatch, disca
 use pin_project_lite::pin_project;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
-pub(super) type WaitList = WaitQueue<()>;
+pub(super) type WaitList = WaitQueue<(), (), HasHandoff>;
+type LockedList<'a> = Locked<'a, (), (), HasHandoff>;
+
+/// Whether a node is that of a [`Helped`](super::blocking::Helped).
+pub(super) type HasHandoff = bool;
+
+/// So many waits may end in one wake-up. Who ends them has something else to do.
+const MOST_HELPED: u32 = 16;
 
 /// Where more wait, a wait is long, and [`PollSpin`](crate::sys::PollSpin) need not hear of it.
 const FEW: usize = 4;
@@ -56,30 +69,44 @@ impl<T> BoundedQueue<T> {
     }
 
     /// Under the list lock, where nodes have left: the last one takes the flag along.
-    fn note_departures(&self, side: Blocked, list: &mut Locked<'_, (), ()>) {
+    fn note_departures(&self, side: Blocked, list: &mut LockedList<'_>) {
         if list.is_empty() {
             self.ring.retract(side);
         }
     }
 
     /// The same where they were notified.
-    fn note_wake_ups(&self, side: Blocked, list: &mut Locked<'_, (), ()>) {
+    fn note_wake_ups(&self, side: Blocked, list: &mut LockedList<'_>) {
         self.note_departures(side, list);
         if list.len() < FEW {
             self.poll_spin.note_wake_up(side as usize);
         }
     }
 
-    /// Notifies the first waiter, if there is one.
+    /// Notifies the first waiter, if there is one; or does for it what it waits for, which may be what
+    /// a waiter on the other side waits for, and so on.
     #[cold]
-    pub(super) fn wake_one(&self, side: Blocked) {
-        let mut list = self.list(side).lock();
-        let waker = list.pop(State::Notified);
-        if waker.is_some() {
+    pub(super) fn wake_one(&self, mut side: Blocked) {
+        for round in 0.. {
+            let mut list = self.list(side).lock();
+            let Some((node, has_handoff)) = list.front() else { return };
+            let wakes = if has_handoff && round < MOST_HELPED {
+                // SAFETY: queued, with a handoff, and the list lock is held.
+                unsafe { self.act_for(side, node) }
+            } else {
+                None
+            };
+            let state = if wakes.is_some() { State::Granted } else { State::Notified };
+            let waker = list.pop(state);
             self.note_wake_ups(side, &mut list);
+            drop(list);
+            // A task's may panic, and is the last; a thread's is our own.
+            wake(waker);
+            if wakes != Some(true) {
+                return;
+            }
+            side = side.other();
         }
-        drop(list);
-        wake(waker);
     }
 
     /// Notifies up to `count` of those who wait now, from the front.
@@ -135,7 +162,7 @@ pin_project! {
     pub(super) struct Waiter<'a, T, S: Side> {
         queue: &'a BoundedQueue<T>,
         #[pin]
-        node: Node,
+        pub(super) node: Node<HasHandoff>,
         side: PhantomData<S>,
     }
 
@@ -181,14 +208,24 @@ impl<'a, T> Waiter<'a, T, Senders> {
 impl<'a, T, S: Side> Waiter<'a, T, S> {
     #[inline]
     pub(super) fn new(queue: &'a BoundedQueue<T>) -> Self {
-        Self { queue, node: Node::new(()), side: PhantomData }
+        Self { queue, node: Node::new(false), side: PhantomData }
+    }
+
+    /// The wait of a [`Helped`](super::blocking::Helped).
+    ///
+    /// # Safety
+    ///
+    /// It lies in one, and is polled by [`Waiter::poll_by`] alone, with a pointer to its node that
+    /// reaches all of the `Helped`.
+    pub(super) unsafe fn with_handoff(queue: &'a BoundedQueue<T>) -> Self {
+        Self { queue, node: Node::new(true), side: PhantomData }
     }
 
     pub(super) fn queue(&self) -> &'a BoundedQueue<T> {
         self.queue
     }
 
-    pub(super) fn node(&self) -> &Node {
+    pub(super) fn node(&self) -> &Node<HasHandoff> {
         &self.node
     }
 
@@ -199,7 +236,7 @@ impl<'a, T, S: Side> Waiter<'a, T, S> {
         cx: &mut Context<'_>,
         attempt: impl FnMut(&'a BoundedQueue<T>) -> Result<R, Refusal>,
     ) -> Poll<Result<R, Closed>> {
-        if self.queue.ring.is_blocked(S::SIDE) && self.as_ref().sleep(cx) {
+        if self.is_blocked() && self.as_ref().sleep(cx) {
             return Poll::Pending;
         }
         self.poll(cx, attempt)
@@ -216,6 +253,24 @@ impl<'a, T, S: Side> Waiter<'a, T, S> {
     pub(super) fn poll<R>(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
+        attempt: impl FnMut(&'a BoundedQueue<T>) -> Result<R, Refusal>,
+    ) -> Poll<Result<R, Closed>> {
+        let node = NonNull::from(&self.node);
+        // SAFETY: its own, and it has no handoff: see `with_handoff`.
+        unsafe { self.poll_by(node, cx, attempt) }
+    }
+
+    /// [`Waiter::poll`], with the pointer to the node that the list is to have.
+    ///
+    /// # Safety
+    ///
+    /// It points to this node, and may be used as long as the waiter is there; and a waiter with a
+    /// handoff is not queued.
+    #[inline]
+    pub(super) unsafe fn poll_by<R>(
+        self: Pin<&mut Self>,
+        node: NonNull<Node<HasHandoff>>,
+        cx: &mut Context<'_>,
         mut attempt: impl FnMut(&'a BoundedQueue<T>) -> Result<R, Refusal>,
     ) -> Poll<Result<R, Closed>> {
         let mut gap = GapWait::new();
@@ -230,7 +285,8 @@ impl<'a, T, S: Side> Waiter<'a, T, S> {
                     }
                 }
                 Err(Refusal::Blocked) => {
-                    if self.as_ref().sleep(cx) {
+                    // SAFETY: the caller's promise.
+                    if unsafe { self.as_ref().sleep_by(node, cx) } {
                         return Poll::Pending;
                     }
                 }
@@ -257,12 +313,26 @@ impl<'a, T, S: Side> Waiter<'a, T, S> {
     }
 
     /// Queues, or stays queued with `cx` to wake; `false`: look again.
-    #[inline(never)]
+    #[inline]
     fn sleep(self: Pin<&Self>, cx: &Context<'_>) -> bool {
+        // SAFETY: its own, and it has no handoff: see `with_handoff`.
+        unsafe { self.sleep_by(NonNull::from(&self.node), cx) }
+    }
+
+    /// [`Waiter::sleep`], with the pointer to the node that the list is to have.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Waiter::poll_by`].
+    #[inline(never)]
+    unsafe fn sleep_by(
+        self: Pin<&Self>,
+        pointer: NonNull<Node<HasHandoff>>,
+        cx: &Context<'_>,
+    ) -> bool {
         let (queue, node) = (self.queue, self.project_ref().node);
         let place = match node.state() {
-            // SAFETY: only ever queued on this list.
-            State::Queued => return unsafe { queue.list(S::SIDE).refresh(node, cx) },
+            State::Queued => return self.stay(cx),
             State::Idle => Place::Back,
             State::Notified | State::Granted => Place::Front,
         };
@@ -278,7 +348,7 @@ impl<'a, T, S: Side> Waiter<'a, T, S> {
         }
         if queue.ring.is_blocked(S::SIDE) {
             // SAFETY: in no list, only ever queued on this one, and withdrawn by `drop`.
-            unsafe { list.insert(node, place, waker, ()) };
+            unsafe { list.insert_by(pointer, place, waker, node.arg()) };
             return true;
         }
         if is_first {
@@ -289,6 +359,26 @@ impl<'a, T, S: Side> Waiter<'a, T, S> {
         false
     }
 
+    /// Whether it may sleep: a guess.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.queue.ring.is_blocked(S::SIDE)
+    }
+
+    /// Stays queued with `cx` to wake; `false`: it has been woken.
+    pub(super) fn stay(self: Pin<&Self>, cx: &Context<'_>) -> bool {
+        let (queue, node) = (self.queue, self.project_ref().node);
+        // SAFETY: only ever queued on this list.
+        unsafe { queue.list(S::SIDE).refresh(node, cx) }
+    }
+
+    /// Leaves the list, if it is still there; what it has been given stays with it.
+    pub(super) fn step_out(self: Pin<&Self>) {
+        let (queue, node) = (self.queue, self.project_ref().node);
+        let unlinked = |list: &mut LockedList<'_>| queue.note_departures(S::SIDE, list);
+        // SAFETY: only ever queued on this list.
+        drop(unsafe { queue.list(S::SIDE).withdraw_queued(node, unlinked) });
+    }
+
     #[inline(always)]
     fn leave(self: Pin<&Self>) -> (State, Stale) {
         let (queue, node) = (self.queue, self.project_ref().node);
@@ -296,20 +386,20 @@ impl<'a, T, S: Side> Waiter<'a, T, S> {
         unsafe { queue.list(S::SIDE).withdraw(node, |list| queue.note_departures(S::SIDE, list)) }
     }
 
-    /// Ends the wait; a notification goes to the next.
+    /// Ends the wait; a notification goes to the next. `true`: who woke it has done what it waited
+    /// for.
     #[inline]
-    pub(super) fn cancel(self: Pin<&mut Self>) {
-        if self.node.state() != State::Idle {
-            self.as_ref().cancel_begun();
-        }
+    pub(super) fn cancel(self: Pin<&mut Self>) -> bool {
+        self.node.state() != State::Idle && self.as_ref().cancel_begun()
     }
 
     #[cold]
-    fn cancel_begun(self: Pin<&Self>) {
+    fn cancel_begun(self: Pin<&Self>) -> bool {
         let (state, _stale) = self.leave();
         if state == State::Notified {
             self.queue.wake_one(S::SIDE);
         }
+        state == State::Granted
     }
 }
 

@@ -282,6 +282,10 @@ impl Spin {
         Self
     }
 
+    pub(crate) const fn before_help() -> Self {
+        Self
+    }
+
     pub(crate) fn again(&mut self) -> bool {
         false
     }

@@ -170,6 +170,8 @@ impl<A: Copy> List<A> {
         arg: A,
     ) {
         let node: *const Node<A> = node.as_ptr();
+        // SAFETY: the caller's node is alive.
+        debug_assert_ne!(unsafe { &*node }.state(), State::Queued, "it stands in one list, once");
         let (mut prev, mut next) = (node, node);
         if self.head.is_null() {
             self.head = node;
@@ -198,13 +200,11 @@ impl<A: Copy> List<A> {
         unsafe { set_state(node, State::Queued) };
     }
 
-    /// The argument of the first node.
-    pub(super) fn front_arg(&self) -> Option<A> {
-        if self.head.is_null() {
-            return None;
-        }
+    /// The first node, and its argument.
+    pub(super) fn front(&self) -> Option<(NonNull<Node<A>>, A)> {
+        let node = NonNull::new(self.head.cast_mut())?;
         // SAFETY: the head is linked, so it is alive.
-        Some(unsafe { arg(self.head) })
+        Some((node, unsafe { arg(self.head) }))
     }
 
     /// Takes the first node out and leaves it in `state`; this is the last access to it.

@@ -41,7 +41,8 @@
 //! What a notification is worth differs by primitive, on purpose: the lock and the queue notify
 //! (wake, then compete), the semaphore and the event grant, the condition notifies for one and
 //! grants for all. A node carries permission, never an item: nothing of the user's is in a future
-//! that may die, but what it was given itself.
+//! that may die, but what it was given itself. (A thread that pushes or pops cannot die in its wait:
+//! who wakes it may move the item, and grants; see `queue::blocking`.)
 //!
 //! # Invariants
 //!
@@ -71,7 +72,7 @@
 //! [`WaitQueue::withdraw`] decides under the list lock: a node that is still queued leaves and is
 //! owed nothing; one that has been popped meanwhile says what it was given, and the primitive
 //! passes that on. Both faces take this path, and a timeout takes it too. All of it is O(1): the
-//! list is doubly linked, and no step looks at another waiter.
+//! list is doubly linked, and no step looks at another waiter but the one that it wakes.
 //!
 //! A node that would be freed while it is linked aborts the process in [`Node`]'s `Drop`; no path
 //! leads there. A future that is leaked while pinned keeps its memory, so the list stays valid.

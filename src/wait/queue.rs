@@ -169,20 +169,38 @@ impl<W, S, A: Copy> WaitQueue<W, S, A> {
         node: Pin<&Node<A>>,
         unlinked: impl FnOnce(&mut Locked<'_, W, S, A>),
     ) -> (State, Stale) {
-        let mut state = node.state();
-        if state == State::Queued {
-            let mut list = self.lock();
-            state = node.state();
-            if state == State::Queued {
-                // SAFETY: queued, and by the caller's promise here.
-                let waker = unsafe { list.unlink(node) };
-                unlinked(&mut list);
-                drop(list);
-                return (State::Queued, Stale(Some(waker)));
-            }
+        // SAFETY: the caller's promise.
+        if let Some(stale) = unsafe { self.withdraw_queued(node, unlinked) } {
+            return (State::Queued, stale);
         }
+        let state = node.state();
         node.reset();
         (state, Stale(None))
+    }
+
+    /// [`WaitQueue::withdraw`] of a node that is still queued; `None`: what it was given is left to it.
+    ///
+    /// # Safety
+    ///
+    /// As for [`WaitQueue::withdraw`].
+    #[inline(always)]
+    pub(crate) unsafe fn withdraw_queued(
+        &self,
+        node: Pin<&Node<A>>,
+        unlinked: impl FnOnce(&mut Locked<'_, W, S, A>),
+    ) -> Option<Stale> {
+        if node.state() != State::Queued {
+            return None;
+        }
+        let mut list = self.lock();
+        if node.state() != State::Queued {
+            return None;
+        }
+        // SAFETY: queued, and by the caller's promise here.
+        let waker = unsafe { list.unlink(node) };
+        unlinked(&mut list);
+        drop(list);
+        Some(Stale(Some(waker)))
     }
 
     /// Wakes whom `section` drains: wakers are collected under the list lock in batches and called
@@ -271,7 +289,7 @@ impl<'a, W, S, A: Copy> Locked<'a, W, S, A> {
     }
 
     pub(crate) fn front_arg(&mut self) -> Option<A> {
-        self.list(|list| list.front_arg())
+        self.front().map(|(_, arg)| arg)
     }
 
     /// Queues `node`. The lock was taken by [`WaitQueue::lock_for_insert`].
@@ -287,10 +305,31 @@ impl<'a, W, S, A: Copy> Locked<'a, W, S, A> {
         waker: Waker,
         arg: A,
     ) {
-        debug_assert_ne!(node.state(), State::Queued, "a node stands in one list, once");
+        // SAFETY: the caller's promise.
+        unsafe { self.insert_by(pointer(node), place, waker, arg) };
+    }
+
+    /// [`Locked::insert`] by a pointer that may reach beyond the node: [`Locked::front`] gives it back.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Locked::insert`]; the node is pinned.
+    pub(crate) unsafe fn insert_by(
+        &mut self,
+        node: NonNull<Node<A>>,
+        place: Place,
+        waker: Waker,
+        arg: A,
+    ) {
         // SAFETY: the lock is held; pinned and withdrawn in time by the caller's promise.
-        self.list(|list| unsafe { list.insert(pointer(node), place, waker, arg) });
+        self.list(|list| unsafe { list.insert(node, place, waker, arg) });
         self.change_len(Len::increase);
+    }
+
+    /// The first node, and its argument.
+    #[inline]
+    pub(crate) fn front(&mut self) -> Option<(NonNull<Node<A>>, A)> {
+        self.list(|list| list.front())
     }
 
     /// Takes the first waiter out, in `state`.

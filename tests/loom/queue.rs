@@ -3,6 +3,7 @@
 mod cancel;
 mod close;
 mod force;
+mod help;
 mod order;
 mod slot;
 mod wait;

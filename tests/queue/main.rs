@@ -9,6 +9,7 @@ mod basics;
 mod close;
 mod drops;
 mod force;
+mod help;
 mod many;
 mod model;
 mod reserve;

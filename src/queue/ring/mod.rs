@@ -143,6 +143,15 @@ pub(super) enum Blocked {
     Receivers,
 }
 
+impl Blocked {
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::Senders => Self::Receivers,
+            Self::Receivers => Self::Senders,
+        }
+    }
+}
+
 pub(super) struct Ring<T> {
     tail: CachePadded<AtomicU64>,
     head: CachePadded<AtomicU64>,
@@ -246,19 +255,19 @@ impl<T> Ring<T> {
     /// queued.
     #[inline]
     pub(super) fn pop_at_once(&self) -> Option<(T, bool)> {
+        self.pop_once().map_err(Miss::back_off).ok()
+    }
+
+    /// The same, without staying away for a moment from a race that it has lost.
+    #[inline]
+    pub(super) fn pop_once(&self) -> Result<(T, bool), Miss> {
         // Acquire: as in `pop`.
         let word = Word(self.head.load(Ordering::Acquire));
         let slot = self.slot(word.position());
         if slot.stamp() != word.position() + 1 {
-            return None;
+            return Err(Miss::Nothing);
         }
-        match self.claim_head(word, slot) {
-            Ok(claimed) => Some(claimed),
-            Err(_) => {
-                lost_once();
-                None
-            }
-        }
+        self.claim_head(word, slot).map_err(|_| Miss::Lost)
     }
 
     /// Claims the oldest item. The flag tells that senders are queued.
@@ -289,7 +298,7 @@ impl<T> Ring<T> {
     fn claim_head(&self, word: Word, slot: &Slot<T>) -> Result<(T, bool), Word> {
         let (next, freed) = (self.step(word), self.next_lap(word.position()));
         // AcqRel, Acquire: as in `claim_tail`.
-        match self.head.compare_exchange_weak(word.0, next.0, Ordering::AcqRel, Ordering::Acquire) {
+        match self.head.compare_exchange(word.0, next.0, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => {
                 let _pass = self.gate.enter();
                 // SAFETY: claimed by this CAS, and the stamp says that the item is there.
@@ -410,8 +419,18 @@ impl<T> Ring<T> {
     }
 }
 
-/// Somebody else has claimed the place.
-#[cold]
-fn lost_once() {
-    Collision::new().back_off();
+/// Why one look and one try did not do it.
+pub(super) enum Miss {
+    Nothing,
+    /// Somebody else has claimed the place.
+    Lost,
+}
+
+impl Miss {
+    #[inline]
+    fn back_off(self) {
+        if matches!(self, Self::Lost) {
+            Collision::new().back_off();
+        }
+    }
 }

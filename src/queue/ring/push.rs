@@ -1,7 +1,7 @@
 //! Claims of the tail.
 
 use super::word::{EVICTING, MAX_RESERVED, RESERVED, RESERVED_ONE, Word};
-use super::{Refusal, Ring, Slot, lost_once};
+use super::{Miss, Refusal, Ring, Slot};
 use crate::sys::atomic::Ordering;
 use crate::sys::{Collision, GapWait, GatePass, fresh};
 
@@ -53,19 +53,19 @@ impl<T> Ring<T> {
     /// Claims the tail place for one item, if one look and one try do it.
     #[inline]
     pub(crate) fn claim_push_at_once(&self) -> Option<Place<'_, T>> {
+        self.claim_push_once().map_err(Miss::back_off).ok()
+    }
+
+    /// The same, without staying away for a moment from a race that it has lost.
+    #[inline]
+    pub(crate) fn claim_push_once(&self) -> Result<Place<'_, T>, Miss> {
         // Acquire: as in `claim_push`.
         let word = Word(self.tail.load(Ordering::Acquire));
         let slot = self.slot(word.position());
         if !word.is_plain() || slot.stamp() != word.position() {
-            return None;
+            return Err(Miss::Nothing);
         }
-        match self.claim_tail(word, self.step(word), slot) {
-            Ok(place) => Some(place),
-            Err(_) => {
-                lost_once();
-                None
-            }
-        }
+        self.claim_tail(word, self.step(word), slot).map_err(|_| Miss::Lost)
     }
 
     /// Claims the tail place for one item.
@@ -115,7 +115,7 @@ impl<T> Ring<T> {
         let position = word.position();
         // AcqRel: whoever sees this claim sees those before it, on both words (see the orderings).
         // Acquire on failure: the same for the word that was seen.
-        match self.tail.compare_exchange_weak(word.0, next.0, Ordering::AcqRel, Ordering::Acquire) {
+        match self.tail.compare_exchange(word.0, next.0, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => {
                 Ok(Place { slot, position, wakes: word.is_waited_on(), _pass: self.gate.enter() })
             }

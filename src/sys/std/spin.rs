@@ -70,6 +70,8 @@ pub(crate) struct Spin {
     /// Whether there is something to learn from it: asked at the first step, and then for its course.
     learns: bool,
     begun: bool,
+    /// Whether it ends at once where it leaves the pauses out.
+    only_with_pauses: bool,
 }
 
 /// How far a thread's last [`Spin`] came that paused.
@@ -96,6 +98,7 @@ impl Spin {
             late_rounds: 0,
             learns: true,
             begun: false,
+            only_with_pauses: false,
         }
     }
 
@@ -103,6 +106,13 @@ impl Spin {
     #[inline]
     pub(crate) const fn on_contended_word() -> Self {
         Self { pauses: CONTENDED_PAUSE_ROUNDS, late_pause: 0, learns: false, ..Self::new() }
+    }
+
+    /// Before a wait in which whom the thread waits for does its work: where it needs this CPU for
+    /// that, the sooner the better.
+    #[inline]
+    pub(crate) const fn before_help() -> Self {
+        Self { only_with_pauses: true, ..Self::new() }
     }
 
     /// For what comes in numbers: who looks less often finds more.
@@ -146,11 +156,16 @@ impl Spin {
             Course::Yielded => restraint.learn(false, LONGEST_THREAD_RESTRAINT),
             Course::Ended => {}
         }
-        self.learns = !restraint.holds();
+        // A sleep that follows has a spin of its own, which is of the same wait.
+        let holds = if self.only_with_pauses { restraint.left > 0 } else { restraint.holds() };
+        self.learns = !holds;
         if self.learns {
             LAST_SPIN.set((restraint, Course::Paused));
         } else {
             self.pauses = 0;
+            if self.only_with_pauses {
+                self.late_rounds = LATE_ROUNDS;
+            }
             LAST_SPIN.set((restraint, Course::Ended));
         }
     }

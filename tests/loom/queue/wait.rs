@@ -209,31 +209,34 @@ fn woken_sender_beside_a_sleeper() {
     });
 }
 
-/// A newcomer takes the item for which a receiver was woken: the receiver queues again, and the
-/// next item wakes it. Killed: a loser that is not queued again, a flag that stays away when it is.
+/// A newcomer takes the item for which a receiver was woken: it queues again, and the next item wakes
+/// it; a thread may be helped instead. Killed: a loser that is not queued again, a flag that stays away
+/// when it is.
 #[test]
 fn woken_receiver_finds_nothing() {
-    explore_ring("queue: a woken receiver finds nothing", || {
-        let ledger = Ledger::default();
-        let queue = ledger.queue(1, 0);
-        let other = Arc::clone(&queue);
-        let items = [ledger.item(0), ledger.item(1)];
-        let thread = thread::spawn(move || {
-            let [first, second] = items;
-            let queue = other.go();
-            assert!(queue.try_push(first).is_ok());
-            match queue.try_pop() {
-                Ok(item) => {
-                    assert!(queue.try_push(second).is_ok());
-                    item.id
+    for face in [Thread, Task] {
+        explore_ring(&format!("queue: a woken {face:?} finds nothing"), move || {
+            let ledger = Ledger::default();
+            let queue = ledger.queue(1, 0);
+            let other = Arc::clone(&queue);
+            let items = [ledger.item(0), ledger.item(1)];
+            let thread = thread::spawn(move || {
+                let [first, second] = items;
+                let queue = other.go();
+                assert!(queue.try_push(first).is_ok());
+                match queue.try_pop() {
+                    Ok(item) => {
+                        assert!(queue.try_push(second).is_ok());
+                        item.id
+                    }
+                    Err(_) => second.id,
                 }
-                Err(_) => second.id,
-            }
+            });
+            let mut out = vec![face.pop(&queue).unwrap().id];
+            out.push(thread.join().unwrap());
+            ledger.settle(queue, out);
         });
-        let mut out = vec![queue.go().pop().unwrap().id];
-        out.push(thread.join().unwrap());
-        ledger.settle(queue, out);
-    });
+    }
 }
 
 /// Two senders sleep on a full queue of two, and one call takes both items: one wake-up for each.
