@@ -83,12 +83,27 @@ impl<T> BoundedQueue<T> {
         }
     }
 
-    /// Notifies the first waiter, if there is one; or does for it what it waits for, which may be what
-    /// a waiter on the other side waits for, and so on.
+    /// Notifies the first waiter, if there is one, or does for it what it waits for.
     #[cold]
-    pub(super) fn wake_one(&self, mut side: Blocked) {
+    pub(super) fn wake_one(&self, side: Blocked) {
+        let mut list = self.list(side).lock();
+        if list.front_arg() == Some(true) {
+            return self.help(side, list);
+        }
+        let waker = list.pop(State::Notified);
+        if waker.is_some() {
+            self.note_wake_ups(side, &mut list);
+        }
+        drop(list);
+        wake(waker);
+    }
+
+    /// Does for the first waiter what it waits for, which may be what a waiter on the other side waits
+    /// for, and so on; the last one may only be notified. Apart from [`BoundedQueue::wake_one`], so
+    /// that tasks do not pay for it.
+    #[inline(never)]
+    fn help<'a>(&'a self, mut side: Blocked, mut list: LockedList<'a>) {
         for round in 0.. {
-            let mut list = self.list(side).lock();
             let Some((node, has_handoff)) = list.front() else { return };
             let wakes = if has_handoff && round < MOST_HELPED {
                 // SAFETY: queued, with a handoff, and the list lock is held.
@@ -106,6 +121,7 @@ impl<T> BoundedQueue<T> {
                 return;
             }
             side = side.other();
+            list = self.list(side).lock();
         }
     }
 

@@ -156,9 +156,7 @@ impl Spin {
             Course::Yielded => restraint.learn(false, LONGEST_THREAD_RESTRAINT),
             Course::Ended => {}
         }
-        // A sleep that follows has a spin of its own, which is of the same wait.
-        let holds = if self.only_with_pauses { restraint.left > 0 } else { restraint.holds() };
-        self.learns = !holds;
+        self.learns = !restraint.holds();
         if self.learns {
             LAST_SPIN.set((restraint, Course::Paused));
         } else {
