@@ -35,7 +35,9 @@ fn receiver_of_an_item_in_its_gap_is_not_helped() {
             thread::spawn(move || assert!(other.go().try_push(item).is_ok()))
         });
         let out = vec![queue.go().pop().unwrap().id];
-        threads.map(|thread| thread.join().unwrap());
+        for thread in threads {
+            thread.join().unwrap();
+        }
         ledger.settle(queue, out);
     });
 }
