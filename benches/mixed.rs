@@ -89,7 +89,7 @@ mod scenarios {
     }
 
     fn locks() -> Row {
-        let row = Row::new("lock, short section, 2 threads and 2 tasks", Unit::Mops);
+        let row = Row::new("lock, short section, 2 threads and 2 tasks", Unit::Mops).long();
         contenders!(row, |L, n| increments::<L>(n),
             bifrons::Lock<u64>,
             "saa": saa::Mutex<u64>,
@@ -115,7 +115,7 @@ mod scenarios {
     }
 
     fn semaphores() -> Row {
-        let row = Row::new("semaphore, 2 permits, 2 threads and 2 tasks", Unit::Mops);
+        let row = Row::new("semaphore, 2 permits, 2 threads and 2 tasks", Unit::Mops).long();
         contenders!(row, |S, n| acquisitions::<S>(n),
             bifrons::Semaphore,
             "saa": saa::Semaphore,

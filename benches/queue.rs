@@ -35,7 +35,10 @@ mod scenarios {
     pub(super) fn rows() -> Vec<Row> {
         let mut rows = Vec::new();
         for capacity in CAPACITIES {
-            rows.extend(SHAPES.map(|shape| blocking(shape, capacity)));
+            rows.extend(SHAPES.map(|shape| {
+                let row = blocking(shape, capacity);
+                if capacity == 1 { row.long() } else { row }
+            }));
         }
         rows.extend(CAPACITIES.map(|capacity| blocking((1, 1), capacity).on(Placement::TwoCpus)));
         rows.extend([1, 64].map(|capacity| blocking((1, 1), capacity).on(Placement::OneCpu)));
@@ -44,7 +47,10 @@ mod scenarios {
             rows.push(asynchronous(0, (1, 1), capacity));
         }
         for capacity in [64, 1024] {
-            rows.extend([from_threads((4, 4), capacity), from_tasks((4, 4), capacity)]);
+            rows.extend([
+                from_threads((4, 4), capacity).long(),
+                from_tasks((4, 4), capacity).long(),
+            ]);
         }
         rows
     }

@@ -110,17 +110,24 @@ pub(crate) struct Row {
     unit: Unit,
     placement: Placement,
     floor: Option<&'static str>,
+    long: bool,
     contenders: Vec<Contender>,
 }
 
 impl Row {
     pub(crate) fn new(name: impl Into<String>, unit: Unit) -> Self {
-        let (placement, floor) = (Placement::Free, None);
-        Self { name: name.into(), unit, placement, floor, contenders: Vec::new() }
+        let (placement, floor, long) = (Placement::Free, None, false);
+        Self { name: name.into(), unit, placement, floor, long, contenders: Vec::new() }
     }
 
     pub(crate) fn on(mut self, placement: Placement) -> Self {
         self.placement = placement;
+        self
+    }
+
+    /// Takes long turns: who runs where at the start of a turn decides too much of a short one.
+    pub(crate) fn long(mut self) -> Self {
+        self.long = true;
         self
     }
 
@@ -166,10 +173,13 @@ impl Row {
 struct Effort {
     rounds: usize,
     turn: Duration,
+    long_turn: Duration,
 }
 
-const FULL: Effort = Effort { rounds: 7, turn: Duration::from_millis(25) };
-const QUICK: Effort = Effort { rounds: 3, turn: Duration::from_millis(12) };
+const FULL: Effort =
+    Effort { rounds: 7, turn: Duration::from_millis(25), long_turn: Duration::from_millis(200) };
+const QUICK: Effort =
+    Effort { rounds: 3, turn: Duration::from_millis(12), long_turn: Duration::from_millis(12) };
 
 /// What takes no time at this count takes none: a size.
 const LONGEST: u64 = 1 << 32;
@@ -295,10 +305,11 @@ impl<'a> Figures<'a> {
     fn measure(row: &'a Row, index: usize, effort: Effort) -> Self {
         let mut rounds = vec![Some(Vec::new()); row.contenders.len()];
         let exact = matches!(row.unit, Unit::Bytes | Unit::Allocations);
+        let length = if row.long { effort.long_turn } else { effort.turn };
         for _ in 0..if exact { 1 } else { effort.rounds } {
             for (contender, figures) in rounds.iter_mut().enumerate() {
                 if let Some(list) = figures {
-                    match child(index, contender, effort.turn) {
+                    match child(index, contender, length) {
                         Some(figure) => list.push(figure),
                         None => *figures = None,
                     }
