@@ -18,7 +18,8 @@
 //!
 //! So the thread tries nothing while it is queued. When it is polled then and there is something to try
 //! for, or its deadline has come, it leaves the list, and so learns whether it was helped: then the
-//! operation is done, and came in time.
+//! operation is done, and came in time. One that leaves so before anybody woke it, and then finds
+//! nothing, queues again at the end.
 //!
 //! # What stays as it was
 //!
