@@ -100,7 +100,7 @@ impl<T> FusedFuture for PushFuture<'_, T> {
 
 impl<T> fmt::Debug for PushFuture<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PushFuture").field("wait", self.waiter.node()).finish_non_exhaustive()
+        f.debug_struct("PushFuture").field("wait", &self.waiter.node).finish_non_exhaustive()
     }
 }
 
@@ -150,7 +150,7 @@ impl<T> FusedFuture for ReserveFuture<'_, T> {
 
 impl<T> fmt::Debug for ReserveFuture<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReserveFuture").field("wait", self.waiter.node()).finish_non_exhaustive()
+        f.debug_struct("ReserveFuture").field("wait", &self.waiter.node).finish_non_exhaustive()
     }
 }
 
@@ -194,7 +194,7 @@ impl<T> FusedFuture for PopFuture<'_, T> {
 
 impl<T> fmt::Debug for PopFuture<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PopFuture").field("wait", self.waiter.node()).finish_non_exhaustive()
+        f.debug_struct("PopFuture").field("wait", &self.waiter.node).finish_non_exhaustive()
     }
 }
 
@@ -241,7 +241,7 @@ impl<T> fmt::Debug for PopManyFuture<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PopManyFuture")
             .field("max", &self.max)
-            .field("wait", self.waiter.node())
+            .field("wait", &self.waiter.node)
             .finish_non_exhaustive()
     }
 }
@@ -310,7 +310,7 @@ impl<T, I> fmt::Debug for PushManyFuture<'_, T, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PushManyFuture")
             .field("pushed", &self.pushed)
-            .field("wait", self.waiter.node())
+            .field("wait", &self.waiter.node)
             .finish_non_exhaustive()
     }
 }

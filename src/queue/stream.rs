@@ -144,7 +144,7 @@ impl<T> FusedStream for PopStream<'_, T> {
 
 impl<T> fmt::Debug for PopStream<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PopStream").field("wait", self.waiter.node()).finish_non_exhaustive()
+        f.debug_struct("PopStream").field("wait", &self.waiter.node).finish_non_exhaustive()
     }
 }
 
@@ -206,6 +206,6 @@ impl<T> Sink<T> for PushSink<'_, T> {
 
 impl<T> fmt::Debug for PushSink<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PushSink").field("wait", self.waiter.node()).finish_non_exhaustive()
+        f.debug_struct("PushSink").field("wait", &self.waiter.node).finish_non_exhaustive()
     }
 }

@@ -241,10 +241,6 @@ impl<'a, T, S: Side> Waiter<'a, T, S> {
         self.queue
     }
 
-    pub(super) fn node(&self) -> &Node<HasHandoff> {
-        &self.node
-    }
-
     /// [`Waiter::poll`] after a first try at once has failed: most likely there is nothing.
     #[inline]
     pub(super) fn poll_again<R>(
