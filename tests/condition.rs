@@ -391,8 +391,16 @@ fn wait_while_has_one_timeout_and_not_one_per_notification() {
     let (lock, condition, over) = (Lock::new(()), Condition::new(), AtomicBool::new(false));
     thread::scope(|scope| {
         scope.spawn(|| {
-            let wait = || condition.wait_while_timeout(lock.lock(), |()| true, TIME).1;
-            assert!(!lasts(TIME, wait));
+            let mut looks_late = 0;
+            let deadline = Instant::now() + TIME;
+            let predicate = |(): &mut ()| {
+                looks_late += usize::from(Instant::now() > deadline);
+                true
+            };
+            let wait = || condition.wait_while_deadline(lock.lock(), predicate, deadline).1;
+            assert!(!wait() && Instant::now() >= deadline);
+            // One after a wait that was over just in time, and one after the last.
+            assert!(looks_late <= 2, "{looks_late} looks after the deadline");
             over.store(true, Ordering::SeqCst);
         });
         // Never a pause of that length between two notifications.

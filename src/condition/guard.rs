@@ -24,7 +24,16 @@ pub trait AsyncConditionGuard: ConditionGuard<Lock: RelockAsync<Guard = Self>> {
 impl<G: ConditionGuard<Lock: RelockAsync<Guard = Self>>> AsyncConditionGuard for G {}
 
 pub(super) mod sealed {
-    /// Keeps users from calling the hidden methods.
+    /// Keeps users from calling the methods that ask for it. A bound on the traits brings those into
+    /// scope, though the traits have no public names, and who unlocks twice makes two owners:
+    ///
+    /// ```compile_fail,E0061
+    /// use bifrons::{AsyncConditionGuard, ConditionGuard};
+    ///
+    /// fn unlock<L, G: AsyncConditionGuard + ConditionGuard<Lock = L>>(guard: G) {
+    ///     guard.suspend().unwrap_or_else(|_| panic!()).unlock();
+    /// }
+    /// ```
     #[derive(Debug)]
     pub struct Token(pub(in crate::condition) ());
 
@@ -37,7 +46,7 @@ pub(super) mod sealed {
 
         /// Gives up the guard, and with it all others of a reentrant owner. The lock itself is
         /// held until [`Relock::unlock`]. `Err`: another wait of the owner has done so.
-        fn suspend(self) -> Result<Self::Lock, Self>;
+        fn suspend(self, _: Token) -> Result<Self::Lock, Self>;
 
         /// Whether the owner has no other guards, which a cancelled async wait would leave without
         /// the lock.
@@ -46,28 +55,28 @@ pub(super) mod sealed {
         }
 
         /// The same as `suspend` for the async face: `Err` also if it is not the outermost.
-        fn suspend_outermost(self) -> Result<Self::Lock, Self> {
-            self.suspend()
+        fn suspend_outermost(self, token: Token) -> Result<Self::Lock, Self> {
+            self.suspend(token)
         }
     }
 
     pub trait Relock {
         type Guard;
 
-        fn unlock(&self);
+        fn unlock(&self, _: Token);
 
         /// Other guards of the owner believe that the lock is held.
         fn is_nested(&self) -> bool {
             false
         }
 
-        fn relock(self) -> Self::Guard;
+        fn relock(self, _: Token) -> Self::Guard;
     }
 
     pub trait RelockAsync: Relock {
         type Future: Future<Output = Self::Guard>;
 
-        fn relock_async(self) -> Self::Future;
+        fn relock_async(self, _: Token) -> Self::Future;
     }
 }
 
@@ -86,7 +95,7 @@ impl<'a, T: ?Sized> sealed::Guard for LockGuard<'a, T> {
         self.address()
     }
 
-    fn suspend(self) -> Result<&'a Lock<T>, Self> {
+    fn suspend(self, _: Token) -> Result<&'a Lock<T>, Self> {
         Ok(self.suspend())
     }
 }
@@ -94,11 +103,11 @@ impl<'a, T: ?Sized> sealed::Guard for LockGuard<'a, T> {
 impl<'a, T: ?Sized> Relock for &'a Lock<T> {
     type Guard = LockGuard<'a, T>;
 
-    fn unlock(&self) {
+    fn unlock(&self, _: Token) {
         self.unlock_suspended();
     }
 
-    fn relock(self) -> LockGuard<'a, T> {
+    fn relock(self, _: Token) -> LockGuard<'a, T> {
         self.lock()
     }
 }
@@ -106,7 +115,7 @@ impl<'a, T: ?Sized> Relock for &'a Lock<T> {
 impl<'a, T: ?Sized> RelockAsync for &'a Lock<T> {
     type Future = LockFuture<'a, T>;
 
-    fn relock_async(self) -> LockFuture<'a, T> {
+    fn relock_async(self, _: Token) -> LockFuture<'a, T> {
         self.lock_async()
     }
 }
@@ -126,7 +135,7 @@ impl<T: ?Sized> sealed::Guard for OwnedLockGuard<T> {
         self.address()
     }
 
-    fn suspend(self) -> Result<Arc<Lock<T>>, Self> {
+    fn suspend(self, _: Token) -> Result<Arc<Lock<T>>, Self> {
         Ok(self.suspend())
     }
 }
@@ -134,11 +143,11 @@ impl<T: ?Sized> sealed::Guard for OwnedLockGuard<T> {
 impl<T: ?Sized> Relock for Arc<Lock<T>> {
     type Guard = OwnedLockGuard<T>;
 
-    fn unlock(&self) {
+    fn unlock(&self, _: Token) {
         self.unlock_suspended();
     }
 
-    fn relock(self) -> OwnedLockGuard<T> {
+    fn relock(self, _: Token) -> OwnedLockGuard<T> {
         self.lock_owned()
     }
 }
@@ -146,7 +155,7 @@ impl<T: ?Sized> Relock for Arc<Lock<T>> {
 impl<T: ?Sized> RelockAsync for Arc<Lock<T>> {
     type Future = OwnedLockFuture<T>;
 
-    fn relock_async(self) -> OwnedLockFuture<T> {
+    fn relock_async(self, _: Token) -> OwnedLockFuture<T> {
         self.lock_owned_async()
     }
 }
@@ -166,7 +175,7 @@ impl<'a, T: ?Sized> sealed::Guard for ReentrantLockGuard<'a, T> {
         self.address()
     }
 
-    fn suspend(self) -> Result<OfThread<'a, T>, Self> {
+    fn suspend(self, _: Token) -> Result<OfThread<'a, T>, Self> {
         self.suspend().map(OfThread)
     }
 }
@@ -178,7 +187,7 @@ pub struct OfThread<'a, T: ?Sized>(Suspended<'a, T>);
 impl<'a, T: ?Sized> Relock for OfThread<'a, T> {
     type Guard = ReentrantLockGuard<'a, T>;
 
-    fn unlock(&self) {
+    fn unlock(&self, _: Token) {
         self.0.unlock();
     }
 
@@ -186,7 +195,7 @@ impl<'a, T: ?Sized> Relock for OfThread<'a, T> {
         self.0.is_nested()
     }
 
-    fn relock(self) -> ReentrantLockGuard<'a, T> {
+    fn relock(self, _: Token) -> ReentrantLockGuard<'a, T> {
         self.0.relock_for_thread()
     }
 }
@@ -206,7 +215,7 @@ impl<'a, T: ?Sized + Sync> sealed::Guard for OwnerGuard<'a, T> {
         self.address()
     }
 
-    fn suspend(self) -> Result<OfOwner<'a, T>, Self> {
+    fn suspend(self, _: Token) -> Result<OfOwner<'a, T>, Self> {
         self.suspend().map(OfOwner)
     }
 
@@ -214,7 +223,7 @@ impl<'a, T: ?Sized + Sync> sealed::Guard for OwnerGuard<'a, T> {
         self.is_outermost()
     }
 
-    fn suspend_outermost(self) -> Result<OfOwner<'a, T>, Self> {
+    fn suspend_outermost(self, _: Token) -> Result<OfOwner<'a, T>, Self> {
         self.suspend_outermost().map(OfOwner)
     }
 }
@@ -226,7 +235,7 @@ pub struct OfOwner<'a, T: ?Sized>(Suspended<'a, T>);
 impl<'a, T: ?Sized + Sync> Relock for OfOwner<'a, T> {
     type Guard = OwnerGuard<'a, T>;
 
-    fn unlock(&self) {
+    fn unlock(&self, _: Token) {
         self.0.unlock();
     }
 
@@ -234,7 +243,7 @@ impl<'a, T: ?Sized + Sync> Relock for OfOwner<'a, T> {
         self.0.is_nested()
     }
 
-    fn relock(self) -> OwnerGuard<'a, T> {
+    fn relock(self, _: Token) -> OwnerGuard<'a, T> {
         self.0.relock_for_owner()
     }
 }
@@ -242,7 +251,7 @@ impl<'a, T: ?Sized + Sync> Relock for OfOwner<'a, T> {
 impl<'a, T: ?Sized + Sync> RelockAsync for OfOwner<'a, T> {
     type Future = ReentrantLockFuture<'a, T>;
 
-    fn relock_async(self) -> ReentrantLockFuture<'a, T> {
+    fn relock_async(self, _: Token) -> ReentrantLockFuture<'a, T> {
         self.0.relock_async()
     }
 }

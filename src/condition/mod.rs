@@ -50,7 +50,7 @@ pub use self::wait::{ConditionFuture, ConditionWhileFuture};
 use self::guard::sealed::{Relock, Token};
 use self::wait::{Baton, Notification};
 use crate::sys::atomic::{AtomicU32, Ordering};
-use crate::sys::{const_fn, deadline_after};
+use crate::sys::{const_fn, deadline_after, is_past};
 use crate::wait::{Epoch, Locked, Stamp, State, WaitQueue, drive, finished, wake};
 use std::fmt;
 use std::pin::{Pin, pin};
@@ -210,7 +210,7 @@ impl Condition {
             None => wait.0.as_mut().settle(),
         };
         let Some(lock) = wait.0.as_mut().take_lock() else { finished("Condition::wait") };
-        (lock.relock(), baton)
+        (lock.relock(Token(())), baton)
     }
 
     /// Waits as long as `predicate` holds, looking again after each notification.
@@ -280,18 +280,22 @@ impl Condition {
         mut predicate: impl FnMut(&mut G::View) -> bool,
         deadline: Option<Instant>,
     ) -> (G, bool) {
-        // If the predicate panics, the notification that led to it is passed on by its drop.
+        // If the predicate panics, or the time is over, the notification that led to it is passed on
+        // by its drop.
         let mut baton = Some(Baton::none());
+        let mut may_wait = true;
         loop {
             if !predicate(guard.view(Token(()))) {
                 Baton::spend_if_any(baton);
                 return (guard, true);
             }
             match baton {
-                Some(baton) => baton.spend(),
-                None => return (guard, false),
+                Some(baton) if may_wait => baton.spend(),
+                _ => return (guard, false),
             }
             (guard, baton) = self.wait_for_notification(guard, deadline);
+            // Notifications that keep coming make it no longer.
+            may_wait = !deadline.is_some_and(is_past);
         }
     }
 
@@ -424,7 +428,7 @@ impl<G: ConditionGuard> Drop for BlockingWait<'_, '_, G> {
     fn drop(&mut self) {
         if let Some(lock) = self.0.as_mut().take_lock() {
             if lock.is_nested() {
-                drop(lock.relock());
+                drop(lock.relock(Token(())));
             }
         }
     }

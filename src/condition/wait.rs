@@ -6,7 +6,7 @@ use super::guard::sealed::{Guard, Relock, RelockAsync, Token};
 use super::guard::{AsyncConditionGuard, ConditionGuard};
 use super::{Condition, QUEUED};
 use crate::sys::atomic::Ordering;
-use crate::wait::{Node, Place, Stamp, State, finished};
+use crate::wait::{Node, Place, Stale, Stamp, State, finished};
 use futures_core::FusedFuture;
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -90,10 +90,14 @@ impl<'a, G: ConditionGuard> Notification<'a, G> {
         }
         // SAFETY: in no list, and queued nowhere else; `drop` withdraws it.
         unsafe { this.condition.register(node, waker, guard.address()) };
-        let lock = if *this.outermost { guard.suspend_outermost() } else { guard.suspend() };
+        let lock = if *this.outermost {
+            guard.suspend_outermost(Token(()))
+        } else {
+            guard.suspend(Token(()))
+        };
         match lock {
             // Kept before the unlock, which may run wakers that panic.
-            Ok(lock) => this.lock.insert(lock).unlock(),
+            Ok(lock) => this.lock.insert(lock).unlock(Token(())),
             // Another thread of the owner was faster.
             Err(guard) => {
                 drop(self.settle());
@@ -170,6 +174,7 @@ impl Condition {
             list.word().store(QUEUED, Ordering::Relaxed);
         } else if list.lock != address {
             drop(list);
+            let _stale = Stale::new(Some(waker));
             panic!("bifrons: one condition, waited on under two different locks at the same time");
         }
         let now = list.epoch.stamp();
@@ -207,7 +212,10 @@ impl<'a, G: AsyncConditionGuard> Phase<'a, G> {
                 PhaseProjection::Waiting { mut notification } => {
                     let baton = ready!(notification.as_mut().poll(cx));
                     let Some(lock) = notification.take_lock() else { finished("ConditionFuture") };
-                    self.set(Self::Locking { relock: lock.relock_async(), baton: Some(baton) });
+                    self.set(Self::Locking {
+                        relock: lock.relock_async(Token(())),
+                        baton: Some(baton),
+                    });
                 }
                 PhaseProjection::Locking { relock, baton } => {
                     let guard = ready!(relock.poll(cx));
