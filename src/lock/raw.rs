@@ -35,7 +35,10 @@
 //! The waiter on its way may be a future that nobody polls. So every [`SKIP_LIMIT`] + 1
 //! unlocks one more waiter is woken, and every poll tries the word first, notified or not; one that
 //! is still queued clears `WOKEN`, whether it takes the lock or finds it taken. So of two waiters of
-//! one task it does not matter which one is polled (tokio#6450, async-lock#91).
+//! one task that are queued it does not matter which one is polled (tokio#6450, async-lock#91). One
+//! that queues while another one of its task is on its way leaves `WOKEN` alone: if that one is kept
+//! and not polled, the new one waits for the unlock after the next [`SKIP_LIMIT`]. To clear it would
+//! cost a wake-up per newcomer wherever tasks contend.
 //!
 //! # Patience
 //!

@@ -1,18 +1,16 @@
 //! Many items in one call.
 
-use super::ring::{Blocked, Refusal};
+use super::ring::Refusal;
 use super::{BoundedQueue, PopManyFuture, PushManyFuture};
 use crate::error::{PopError, PopTimeoutError, PushError, TryPopError};
-use crate::sys::{GapWait, Spin, deadline_after};
+use crate::sys::{GapWait, Spin, WAKE_BATCH, deadline_after};
 use crate::wait::drive;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
 impl<T> BoundedQueue<T> {
-    /// Pushes items one after the other, waiting for room before it takes each from the iterator.
-    ///
-    /// An iterator whose `size_hint` does not say that it is at its end is only found to be when
-    /// there is room.
+    /// Pushes items one after the other, each before it takes the next from the iterator, and waits
+    /// for room where there is none. Returns how many.
     ///
     /// # Blocking
     ///
@@ -36,10 +34,22 @@ impl<T> BoundedQueue<T> {
     where
         I: IntoIterator<Item = T>,
     {
-        crate::block_on(self.push_many_async(items))
+        // A thread cannot be cancelled, so it may wait with an item in hand.
+        let mut count: usize = 0;
+        for item in items {
+            self.push(item)?;
+            count = count.saturating_add(1);
+        }
+        Ok(count)
     }
 
-    /// [`push_many`](BoundedQueue::push_many) as a task of any executor.
+    /// [`push_many`](BoundedQueue::push_many) as a task of any executor, waiting for room before it
+    /// takes an item from the iterator.
+    ///
+    /// So an iterator whose `size_hint` does not say that it is at its end is only found to be when
+    /// there is room. While it has an item made, it holds the room for it, as [`reserve`] does.
+    ///
+    /// [`reserve`]: BoundedQueue::reserve
     ///
     /// # Errors
     ///
@@ -163,18 +173,21 @@ impl<T> BoundedQueue<T> {
         let max = max.min(self.capacity());
         let mut count = 0;
         while count < max {
-            items.reserve(1);
-            match self.ring.pop() {
-                Ok((item, senders_wait)) => {
-                    items.push(item);
+            let most = WAKE_BATCH.min(max - count);
+            let taken = match self.ring.pop_run(items, most) {
+                Ok((taken, senders_wait)) => {
                     if senders_wait {
-                        self.wake_one(Blocked::Senders);
+                        self.wake_senders(taken);
                     }
+                    taken
                 }
                 Err(refusal) if count == 0 => return Err(refusal),
                 Err(_) => break,
+            };
+            count += taken;
+            if taken < most {
+                break;
             }
-            count += 1;
         }
         Ok(count)
     }

@@ -273,28 +273,39 @@ impl<T, I: Iterator<Item = T>> Future for PushManyFuture<'_, T, I> {
         if *this.done {
             finished("PushManyFuture");
         }
+        // Kept from item to item, while there is room.
+        let mut slot = None;
         for _ in 0..BUDGET {
-            if this.items.size_hint().1 == Some(0) {
+            let most_left = this.items.size_hint().1;
+            if most_left == Some(0) {
                 *this.done = true;
                 this.waiter.cancel();
                 return Poll::Ready(Ok(*this.pushed));
             }
             // Room first, so that there is no item in hand while it waits.
-            let slot = ready!(this.waiter.as_mut().poll(cx, reserve));
-            let rejected = match (this.items.next(), slot) {
+            let room = match slot.take() {
+                Some(slot) => Ok(slot),
+                None => ready!(this.waiter.as_mut().poll(cx, reserve)),
+            };
+            let pushed = match (this.items.next(), room) {
                 (None, _) => {
                     *this.done = true;
                     return Poll::Ready(Ok(*this.pushed));
                 }
-                (Some(item), Ok(slot)) => slot.push(item),
+                (Some(item), Ok(slot)) => slot.push_and_reserve(item, most_left != Some(1)),
                 (Some(item), Err(Closed)) => Err(PushError(item)),
             };
-            if let Err(rejected) = rejected {
-                *this.done = true;
-                return Poll::Ready(Err(rejected));
-            }
+            slot = match pushed {
+                Ok(slot) => slot,
+                Err(rejected) => {
+                    *this.done = true;
+                    return Poll::Ready(Err(rejected));
+                }
+            };
             *this.pushed = this.pushed.saturating_add(1);
         }
+        // Before the others run.
+        drop(slot);
         cx.waker().wake_by_ref();
         Poll::Pending
     }

@@ -59,7 +59,8 @@ use std::time::{Duration, Instant};
 /// what it waits for: who makes room pushes its item, who pushes an item pops one for it.
 ///
 /// A future that has been woken, is kept, but is never polled again and never dropped, keeps its
-/// wake-up from the waiters behind it, until the next item or room wakes one.
+/// wake-up from the waiters behind it, until the next item or room wakes one; if everybody waits by
+/// then, on either side, until it is polled or dropped.
 ///
 /// # Spinning
 ///

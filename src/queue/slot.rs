@@ -1,7 +1,7 @@
 //! Room for one item, held.
 
 use super::BoundedQueue;
-use super::ring::Blocked;
+use super::ring::{Blocked, Left};
 use crate::error::PushError;
 use crate::wait::WakeBatch;
 use std::fmt;
@@ -27,34 +27,61 @@ impl<'a, T> Slot<'a, T> {
     ///
     /// [`PushError`] with the item if the queue has been closed.
     pub fn push(self, item: T) -> Result<(), PushError<T>> {
+        self.push_and_reserve(item, false).map(|_none| ())
+    }
+
+    /// The same, holding room for one `more` item after it, if there is some.
+    #[inline]
+    pub(super) fn push_and_reserve(
+        self,
+        item: T,
+        more: bool,
+    ) -> Result<Option<Self>, PushError<T>> {
         let queue = self.queue;
-        let Some((place, was_exhausted)) = queue.ring.push_reserved() else {
+        let Some((place, left)) = queue.ring.push_reserved(more) else {
             return Err(PushError(item));
         };
-        // The reservation is used.
-        mem::forget(self);
+        let slot = match left {
+            Left::Renewed => Some(self),
+            Left::Used | Left::UsedLast => {
+                mem::forget(self);
+                None
+            }
+        };
+        let wakes = place.write(item);
+        if left == Left::UsedLast {
+            queue.wake_after_exhaustion(wakes);
+        } else if wakes {
+            queue.wake_one(Blocked::Receivers);
+        }
+        Ok(slot)
+    }
+}
+
+impl<T> BoundedQueue<T> {
+    /// Not all slots are out any more, so there may be room for more than one; and an item may have
+    /// come for a receiver.
+    #[cold]
+    fn wake_after_exhaustion(&self, has_item: bool) {
         // One batch, so that a waker that panics keeps nobody else asleep.
         let mut batch = WakeBatch::new();
-        if place.write(item) {
-            queue.wake_up_to(1, Blocked::Receivers, &mut batch);
+        if has_item {
+            self.wake_up_to(1, Blocked::Receivers, &mut batch);
         }
-        if was_exhausted && queue.ring.senders_wait() {
-            queue.wake_up_to(usize::MAX, Blocked::Senders, &mut batch);
+        if self.ring.senders_wait() {
+            self.wake_up_to(usize::MAX, Blocked::Senders, &mut batch);
         }
         batch.finish();
-        Ok(())
     }
 }
 
 impl<T> Drop for Slot<'_, T> {
     fn drop(&mut self) {
         let (senders_wait, was_exhausted) = self.queue.ring.cancel_reserved();
-        if senders_wait {
-            let mut batch = WakeBatch::new();
-            // Room for one; but who was refused because all slots were out may have more.
-            let count = if was_exhausted { usize::MAX } else { 1 };
-            self.queue.wake_up_to(count, Blocked::Senders, &mut batch);
-            batch.finish();
+        if was_exhausted {
+            self.queue.wake_after_exhaustion(false);
+        } else if senders_wait {
+            self.queue.wake_one(Blocked::Senders);
         }
     }
 }

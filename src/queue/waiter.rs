@@ -46,7 +46,7 @@ use pin_project_lite::pin_project;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::ptr::NonNull;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 pub(super) type WaitList = WaitQueue<(), (), HasHandoff>;
 type LockedList<'a> = Locked<'a, (), (), HasHandoff>;
@@ -88,7 +88,7 @@ impl<T> BoundedQueue<T> {
     pub(super) fn wake_one(&self, side: Blocked) {
         let mut list = self.list(side).lock();
         if list.front_arg() == Some(true) {
-            return self.help(side, list);
+            return wake(self.help(side, list));
         }
         let waker = list.pop(State::Notified);
         if waker.is_some() {
@@ -98,13 +98,32 @@ impl<T> BoundedQueue<T> {
         wake(waker);
     }
 
+    /// Wakes a sender for each of `count` items, a [`WakeBatch`] at most, that were taken at once.
+    pub(super) fn wake_senders(&self, count: usize) {
+        let mut batch = WakeBatch::new();
+        let mut left = count;
+        while left > 0 {
+            let mut list = self.senders.lock();
+            if list.front_arg() != Some(true) {
+                drop(list);
+                self.wake_up_to(left, Blocked::Senders, &mut batch);
+                break;
+            }
+            if let Some(waker) = self.help(Blocked::Senders, list) {
+                batch.push(waker);
+            }
+            left -= 1;
+        }
+        batch.finish();
+    }
+
     /// Does for the first waiter what it waits for, which may be what a waiter on the other side waits
-    /// for, and so on; the last one may only be notified. Apart from [`BoundedQueue::wake_one`], so
-    /// that tasks do not pay for it.
+    /// for, and so on; the last one may only be notified, and is left to the caller to wake. Apart from
+    /// [`BoundedQueue::wake_one`], so that tasks do not pay for it.
     #[inline(never)]
-    fn help<'a>(&'a self, mut side: Blocked, mut list: LockedList<'a>) {
+    fn help<'a>(&'a self, mut side: Blocked, mut list: LockedList<'a>) -> Option<Waker> {
         for round in 0.. {
-            let Some((node, has_handoff)) = list.front() else { return };
+            let (node, has_handoff) = list.front()?;
             let wakes = if has_handoff && round < MOST_HELPED {
                 // SAFETY: queued, with a handoff, and the list lock is held.
                 unsafe { self.act_for(side, node) }
@@ -115,14 +134,15 @@ impl<T> BoundedQueue<T> {
             let waker = list.pop(state);
             self.note_wake_ups(side, &mut list);
             drop(list);
-            // A task's may panic, and is the last; a thread's is our own.
-            wake(waker);
             if wakes != Some(true) {
-                return;
+                return waker;
             }
+            // A thread's, so it is our own, and does not panic.
+            wake(waker);
             side = side.other();
             list = self.list(side).lock();
         }
+        None
     }
 
     /// Notifies up to `count` of those who wait now, from the front.

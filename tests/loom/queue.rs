@@ -4,6 +4,7 @@ mod cancel;
 mod close;
 mod force;
 mod help;
+mod many;
 mod order;
 mod slot;
 mod wait;

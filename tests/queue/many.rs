@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::task::Poll;
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -156,27 +156,106 @@ fn a_cancelled_batch_passes_the_room_on_that_it_was_woken_for() {
 
 #[test]
 fn an_iterator_that_panics_leaves_no_slot_behind() {
-    let queue = BoundedQueue::new(2);
-    let items = (0..4).map(|number| if number == 1 { panic!("the iterator") } else { number });
-    assert!(catch_unwind(AssertUnwindSafe(|| queue.push_many(items))).is_err());
-    assert_eq!((queue.len(), queue.is_full(), queue.waiting()), (1, false, 0));
-    queue.push(5).unwrap();
-    assert_eq!(queue.try_iter().collect::<Vec<_>>(), [0, 5]);
+    for push_many in PUSH_MANY {
+        let queue = BoundedQueue::new(3);
+        let mut items =
+            (0..4).map(|number| if number == 1 { panic!("the iterator") } else { number });
+        assert!(catch_unwind(AssertUnwindSafe(|| push_many(&queue, &mut items))).is_err());
+        assert_eq!((queue.len(), queue.is_full(), queue.waiting()), (1, false, 0));
+        queue.push(5).unwrap();
+        queue.push(6).unwrap();
+        assert_eq!(queue.try_iter().collect::<Vec<_>>(), [0, 5, 6]);
+    }
+}
+
+#[test]
+fn a_batch_holds_room_for_one_item_at_most_and_gives_it_back() {
+    let queue = BoundedQueue::new(4);
+    let room = || std::iter::from_fn(|| queue.try_reserve().ok()).collect::<Vec<_>>().len();
+    let rooms = std::cell::RefCell::new(Vec::new());
+    let items = Coy((0..3).inspect(|_| rooms.borrow_mut().push(room())));
+    assert_eq!(block_on(queue.push_many_async(items)), Ok(3));
+    // Beside the room for the item that is being made, and those that are in.
+    assert_eq!(rooms.into_inner(), [3, 2, 1]);
+    assert_eq!((queue.len(), room()), (3, 1));
 }
 
 #[test]
 fn an_iterator_may_use_the_queue_that_it_feeds() {
-    let queue = BoundedQueue::new(2);
-    // It takes what it gave the time before.
-    let items = (0..100).inspect(|_| assert!(queue.try_pop().is_ok() || queue.is_empty()));
-    assert_eq!(queue.push_many(items), Ok(100));
-    assert_eq!(queue.try_iter().collect::<Vec<_>>(), [99]);
+    for (push_many, capacity) in [(PUSH_MANY[0], 1), (PUSH_MANY[0], 2), (PUSH_MANY[1], 2)] {
+        let queue = BoundedQueue::new(capacity);
+        // It takes what it gave the time before.
+        let mut items = (0..100).inspect(|_| assert!(queue.try_pop().is_ok() || queue.is_empty()));
+        assert_eq!(push_many(&queue, &mut items), Ok(100));
+        assert_eq!(queue.try_iter().collect::<Vec<_>>(), [99]);
+    }
     // From one queue to another, until the first is closed.
     let (from, to) = (BoundedQueue::new(4), BoundedQueue::new(5));
     from.push_many(0..4).unwrap();
     from.close();
     assert_eq!(to.push_many(from.iter()), Ok(4));
     assert!(to.try_iter().eq(0..4));
+}
+
+#[test]
+fn an_iterator_that_waits_keeps_no_room_from_others() {
+    let [idle, busy] = [0; 2].map(|_| BoundedQueue::<usize>::new(1));
+    let to = BoundedQueue::new(1);
+    thread::scope(|scope| {
+        let forwards = [&idle, &busy].map(|from| scope.spawn(|| to.push_many(from.iter())));
+        eventually("both wait for an item", || idle.waiting() + busy.waiting() == 2);
+        for number in 0..10 {
+            busy.push(number).unwrap();
+            assert_eq!(to.pop(), Ok(number));
+        }
+        idle.close();
+        busy.close();
+        let counts = forwards.map(|forward| forward.join().unwrap());
+        assert_eq!(counts, [Ok(0), Ok(10)]);
+    });
+}
+
+#[test]
+fn a_large_batch_comes_whole_over_the_end_of_a_lap() {
+    let queue = BoundedQueue::new(100);
+    let mut items = Vec::new();
+    for round in 0..7 {
+        queue.push_many(0..100).unwrap();
+        assert_eq!(queue.try_pop_many(&mut items, 70), Ok(70));
+        queue.push_many(100..160).unwrap();
+        assert_eq!(queue.try_pop_many(&mut items, usize::MAX), Ok(90));
+        assert!(items.drain(..).eq(0..160), "round {round}");
+        // So that the next round begins elsewhere.
+        queue.push_many(0..9).unwrap();
+        assert_eq!(queue.try_iter().count(), 9);
+    }
+}
+
+struct Panicking;
+
+impl Wake for Panicking {
+    fn wake(self: Arc<Self>) {
+        std::panic::panic_any("woken");
+    }
+}
+
+#[test]
+fn a_waker_that_panics_takes_neither_items_nor_wake_ups_from_a_batch() {
+    let queue = BoundedQueue::new(4);
+    queue.push_many(0..4).unwrap();
+    let mut panics = Box::pin(queue.push_async(4));
+    let waker = Waker::from(Arc::new(Panicking));
+    assert!(panics.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    let counters = [(); 3].map(|()| Counter::new());
+    let mut pushes: Vec<_> = (5..8).map(|number| Box::pin(queue.push_async(number))).collect();
+    for (counter, push) in counters.iter().zip(&mut pushes) {
+        assert!(counter.poll(push.as_mut()).is_pending());
+    }
+    let mut items = Vec::new();
+    let popped = catch_unwind(AssertUnwindSafe(|| queue.pop_many(&mut items, 3)));
+    assert!(popped.is_err());
+    assert_eq!(items, [0, 1, 2]);
+    assert_eq!(counters.map(|counter| counter.wakes()), [1, 1, 0]);
 }
 
 #[test]

@@ -41,6 +41,14 @@
 //! `tail`, before it claims `tail`; a reservation looks at the same one and leaves `tail` alone.
 //! With nothing reserved that is the plain ring.
 //!
+//! # Batches
+//!
+//! A batch of pops claims a run of places by one CAS: as many as it has seen filled, one after the
+//! other. They stay filled as long as the head does not move, and that it has not is what the CAS
+//! says. A batch of pushes claims one by one, for the next item comes from the user's iterator, and
+//! who makes it may wait for the one before; but where there is room beyond, the claim that ends a
+//! reservation makes the next one.
+//!
 //! # Gaps
 //!
 //! Between a claim and its stamp the place is neither free nor full. Nobody may go to sleep on it
@@ -89,7 +97,7 @@ use crossbeam_utils::CachePadded;
 use std::mem::MaybeUninit;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
-pub(super) use self::push::Place;
+pub(super) use self::push::{Left, Place};
 pub(super) use self::word::MAX_RESERVED;
 
 /// The most items that a ring can hold: positions need a lap's bits and some laps.
@@ -306,6 +314,50 @@ impl<T> Ring<T> {
             }
             Err(seen) => Err(Word(seen)),
         }
+    }
+
+    /// Claims the oldest items in one step, as far as they are there and up to `max`, and appends them.
+    /// The flag tells that senders are queued.
+    pub(super) fn pop_run(&self, items: &mut Vec<T>, max: usize) -> Result<(usize, bool), Refusal> {
+        // Acquire: as in `pop`.
+        let mut word = Word(self.head.load(Ordering::Acquire));
+        let mut collision = Collision::new();
+        loop {
+            let first = word.position();
+            let count = self.run(first, max);
+            if count == 0 {
+                word = self.no_item(word)?;
+                continue;
+            }
+            // Before the claim: an allocation may fail.
+            items.reserve(count as usize);
+            let next = word.with_position(self.advance(first, count));
+            // AcqRel, Acquire: as in `claim_tail`.
+            match self.head.compare_exchange(word.0, next.0, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => {
+                    let _pass = self.gate.enter();
+                    items.extend((0..count).map(|step| {
+                        // SAFETY: claimed by this CAS, and the stamps say that the items are there.
+                        unsafe { self.take(self.advance(first, step)) }
+                    }));
+                    return Ok((count as usize, word.is_waited_on()));
+                }
+                Err(seen) => {
+                    word = Word(seen);
+                    collision.back_off();
+                }
+            }
+        }
+    }
+
+    /// How many items are there from `first` on, without a gap, up to `max`.
+    fn run(&self, first: u64, max: usize) -> u64 {
+        let most = max.min(self.capacity()) as u64;
+        let is_there = |step: &u64| {
+            let position = self.advance(first, *step);
+            self.stamp(position) == position + 1
+        };
+        (0..most).take_while(is_there).count() as u64
     }
 
     /// What it means that the head's place has no item: `Ok` with a newer word, to try again.

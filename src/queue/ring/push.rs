@@ -15,6 +15,16 @@ pub(crate) struct Place<'a, T> {
     _pass: GatePass<'a>,
 }
 
+/// What became of a reservation that was pushed into.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// There is another one.
+    Renewed,
+    Used,
+    /// The ring counted as full because all reservations were out.
+    UsedLast,
+}
+
 impl<T> Ring<T> {
     /// What `word`, seen in `tail`, means for a push.
     fn room(&self, word: Word) -> Result<(), Refusal> {
@@ -148,18 +158,25 @@ impl<T> Ring<T> {
         }
     }
 
-    /// Turns a reservation into the tail place. `None`: closed, and the reservation stays. The flag
-    /// tells that the ring counted as full because all reservations were out.
-    pub(crate) fn push_reserved(&self) -> Option<(Place<'_, T>, bool)> {
+    /// Turns a reservation into the tail place. `None`: closed, and the reservation stays. One `more`
+    /// is made in the same claim, if there is room beyond all of them.
+    #[inline]
+    pub(crate) fn push_reserved(&self, more: bool) -> Option<(Place<'_, T>, Left)> {
         let mut word = Word(self.tail.load(Ordering::Acquire));
         loop {
             if word.is_closed() {
                 return None;
             }
-            match self.take_place(word, word.reserved() - 1, 0) {
+            let renews = more && self.room(word).is_ok();
+            match self.take_place(word, word.reserved() - u64::from(!renews), 0) {
                 Ok(place) => {
                     self.wait_until_free(place.position);
-                    return Some((place, word.reserved() == MAX_RESERVED));
+                    let left = match renews {
+                        true => Left::Renewed,
+                        false if word.reserved() == MAX_RESERVED => Left::UsedLast,
+                        false => Left::Used,
+                    };
+                    return Some((place, left));
                 }
                 Err(seen) => word = seen,
             }
