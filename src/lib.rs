@@ -50,9 +50,10 @@
 //!
 //! # Cancel safety
 //!
-//! What dropping a future keeps, loses and passes on. Timing out is the same: the timed faces drop
-//! the same futures. A future that has never been polled is not waiting. Each row is a module of
-//! `tests/cancel.rs`, but for those of the reentrant lock (`tests/reentrant.rs`) and of the pipes
+//! What dropping a future keeps, loses and passes on. A timed face that runs out of time ends its
+//! wait to the same effect; but a push or a pop that was done for the thread by then counts as in
+//! time, and returns `Ok`. A future that has never been polled is not waiting. Each row is a module
+//! of `tests/cancel.rs`, but for those of the reentrant lock (`tests/reentrant.rs`) and of the pipes
 //! (`tests/pipe/cancel.rs`), which name their tests.
 //!
 //! | future | dropped while waiting | dropped when its turn has come | tests |
