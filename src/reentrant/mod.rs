@@ -252,7 +252,11 @@ impl<T: ?Sized> ReentrantLock<T> {
         }
     }
 
-    /// Locks on this thread if that is possible at once. Re-entry always is.
+    /// Locks on this thread if that is possible at once. Re-entry is, up to the greatest depth.
+    ///
+    /// # Panics
+    ///
+    /// As [`lock`](ReentrantLock::lock).
     #[inline]
     #[must_use = "the lock is released again at once"]
     pub fn try_lock(&self) -> Option<ReentrantLockGuard<'_, T>> {
@@ -365,10 +369,14 @@ impl<T: ?Sized> ReentrantLock<T> {
 }
 
 impl<T: ?Sized + Sync> ReentrantLock<T> {
-    /// Locks for `owner` if that is possible at once. Re-entry always is.
+    /// Locks for `owner` if that is possible at once. Re-entry is, up to the greatest depth.
     ///
     /// It waits for no event, but may spin while another thread is half-way through a lock or an
     /// unlock, which may be its own owner's.
+    ///
+    /// # Panics
+    ///
+    /// As [`lock`](ReentrantLock::lock).
     #[must_use = "the lock is released again at once"]
     pub fn try_lock_as(&self, owner: &Owner) -> Option<OwnerGuard<'_, T>> {
         let me = owner.id();
@@ -383,6 +391,10 @@ impl<T: ?Sized + Sync> ReentrantLock<T> {
     /// # Blocking
     ///
     /// Parks this thread while it waits.
+    ///
+    /// # Panics
+    ///
+    /// As [`lock`](ReentrantLock::lock).
     pub fn lock_as(&self, owner: &Owner) -> OwnerGuard<'_, T> {
         let me = owner.id();
         if !self.try_enter_shared(me) {
@@ -401,6 +413,10 @@ impl<T: ?Sized + Sync> ReentrantLock<T> {
     /// # Errors
     ///
     /// [`TimedOut`] if the lock was not to be had in time.
+    ///
+    /// # Panics
+    ///
+    /// As [`lock`](ReentrantLock::lock).
     pub fn lock_as_timeout(
         &self,
         owner: &Owner,
@@ -418,6 +434,10 @@ impl<T: ?Sized + Sync> ReentrantLock<T> {
     /// # Errors
     ///
     /// [`TimedOut`] if the lock was not to be had in time.
+    ///
+    /// # Panics
+    ///
+    /// As [`lock`](ReentrantLock::lock).
     pub fn lock_as_deadline(
         &self,
         owner: &Owner,
@@ -468,7 +488,7 @@ impl<T: ?Sized + Sync> ReentrantLock<T> {
     ///
     /// # Panics
     ///
-    /// Outside a scope.
+    /// Outside a scope; and when polled, as [`lock_async`](ReentrantLock::lock_async).
     #[track_caller]
     pub fn lock_async_scoped(&self) -> ReentrantLockFuture<'_, T> {
         let Some(owner) = Owner::current() else {
