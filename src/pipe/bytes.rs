@@ -19,9 +19,12 @@ use std::time::{Duration, Instant};
 
 /// A pipe for bytes, one way, that holds up to `capacity` of them.
 ///
+/// The memory is allocated here, once: as many bytes as the next power of two says, of which no more
+/// than `capacity` are in use at a time.
+///
 /// # Panics
 ///
-/// If `capacity` is 0.
+/// If `capacity` is 0, or beyond 2^40.
 ///
 /// # Examples
 ///
@@ -227,7 +230,7 @@ impl Writer {
         self.half.is_over()
     }
 
-    /// How many bytes the pipe can hold.
+    /// How many bytes the pipe can hold: the capacity it was made with.
     pub fn capacity(&self) -> usize {
         self.half.shared.buffer.capacity()
     }
@@ -430,7 +433,7 @@ impl Reader {
         self.half.is_over()
     }
 
-    /// How many bytes the pipe can hold.
+    /// How many bytes the pipe can hold: the capacity it was made with.
     pub fn capacity(&self) -> usize {
         self.half.shared.buffer.capacity()
     }

@@ -13,11 +13,11 @@ use std::io;
 use std::time::{Duration, Instant};
 
 /// A pipe for messages, both ways: what one end sends, the other receives. Each direction holds up
-/// to `capacity` messages.
+/// to `capacity` messages, and has its own memory, as a [`simplex`] has.
 ///
 /// # Panics
 ///
-/// If `capacity` is 0.
+/// If `capacity` is 0, or beyond 2^40.
 #[track_caller]
 pub fn duplex<A, B>(capacity: usize) -> (Connection<A, B>, Connection<B, A>) {
     let (there, from_here) = simplex(capacity);
@@ -199,7 +199,7 @@ impl<S, R> Connection<S, R> {
         self.sender.is_closed() || self.receiver.is_closed()
     }
 
-    /// How many messages each direction can hold.
+    /// How many messages each direction can hold: the capacity it was made with.
     pub fn capacity(&self) -> usize {
         self.sender.capacity()
     }
@@ -219,11 +219,12 @@ impl<S, R> fmt::Debug for Connection<S, R> {
     }
 }
 
-/// A pipe for bytes, both ways. Each direction holds up to `capacity` bytes.
+/// A pipe for bytes, both ways. Each direction holds up to `capacity` bytes, and has its own memory,
+/// as that of [`bytes()`] has.
 ///
 /// # Panics
 ///
-/// If `capacity` is 0.
+/// If `capacity` is 0, or beyond 2^40.
 #[track_caller]
 pub fn duplex_bytes(capacity: usize) -> (ByteConnection, ByteConnection) {
     let (there, from_here) = bytes(capacity);
@@ -361,7 +362,7 @@ impl ByteConnection {
         self.writer.is_closed() || self.reader.is_closed()
     }
 
-    /// How many bytes each direction can hold.
+    /// How many bytes each direction can hold: the capacity it was made with.
     pub fn capacity(&self) -> usize {
         self.writer.capacity()
     }

@@ -18,9 +18,12 @@ use std::time::{Duration, Instant};
 
 /// A pipe for messages, one way, that holds up to `capacity` of them.
 ///
+/// The memory is allocated here, once: for as many messages as the next power of two says, of which
+/// no more than `capacity` are in use at a time.
+///
 /// # Panics
 ///
-/// If `capacity` is 0.
+/// If `capacity` is 0, or beyond 2^40.
 ///
 /// # Examples
 ///
@@ -264,7 +267,7 @@ impl<T> Sender<T> {
         self.half.is_over()
     }
 
-    /// How many messages the pipe can hold.
+    /// How many messages the pipe can hold: the capacity it was made with.
     #[inline]
     pub fn capacity(&self) -> usize {
         self.half.shared.buffer.capacity()
@@ -511,7 +514,7 @@ impl<T> Receiver<T> {
         self.half.is_over()
     }
 
-    /// How many messages the pipe can hold.
+    /// How many messages the pipe can hold: the capacity it was made with.
     #[inline]
     pub fn capacity(&self) -> usize {
         self.half.shared.buffer.capacity()
