@@ -65,6 +65,10 @@ impl Read for Reader {
 }
 
 /// Blocks while there is nothing to read.
+///
+/// # Panics
+///
+/// `consume`, if there were fewer bytes at the last look; nothing is consumed then.
 impl BufRead for Reader {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.wait_until(None);
@@ -76,6 +80,8 @@ impl BufRead for Reader {
     }
 }
 
+/// A read that is pending has registered its waker in the reader, which keeps one: that of the last
+/// wait, in either face. See the [module](crate::pipe#waiting).
 impl AsyncRead for Reader {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -98,6 +104,11 @@ impl AsyncRead for Reader {
     }
 }
 
+/// Waits as `AsyncRead` does.
+///
+/// # Panics
+///
+/// `consume`, if there were fewer bytes at the last look; nothing is consumed then.
 impl AsyncBufRead for Reader {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let this = self.get_mut();
@@ -129,6 +140,8 @@ impl Write for Writer {
     }
 }
 
+/// A write that is pending has registered its waker in the writer, which keeps one: that of the last
+/// wait, in either face. See the [module](crate::pipe#waiting). Closing closes the end.
 impl AsyncWrite for Writer {
     fn poll_write(
         mut self: Pin<&mut Self>,
@@ -160,6 +173,7 @@ impl AsyncWrite for Writer {
     }
 }
 
+/// Blocks while there is nothing to read.
 impl Read for ByteConnection {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         self.reader.read(bytes)
@@ -170,6 +184,11 @@ impl Read for ByteConnection {
     }
 }
 
+/// Blocks while there is nothing to read.
+///
+/// # Panics
+///
+/// As that of [`Reader`].
 impl BufRead for ByteConnection {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.reader.fill_buf()
@@ -180,6 +199,7 @@ impl BufRead for ByteConnection {
     }
 }
 
+/// Blocks while there is no room.
 impl Write for ByteConnection {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.writer.write(bytes)
@@ -194,6 +214,7 @@ impl Write for ByteConnection {
     }
 }
 
+/// As that of [`Reader`].
 impl AsyncRead for ByteConnection {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -212,6 +233,7 @@ impl AsyncRead for ByteConnection {
     }
 }
 
+/// As that of [`Reader`].
 impl AsyncBufRead for ByteConnection {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         Pin::new(&mut self.get_mut().reader).poll_fill_buf(cx)
@@ -222,7 +244,7 @@ impl AsyncBufRead for ByteConnection {
     }
 }
 
-/// Closing closes the direction that this end writes.
+/// As that of [`Writer`]: closing closes the direction that this end writes.
 impl AsyncWrite for ByteConnection {
     fn poll_write(
         mut self: Pin<&mut Self>,

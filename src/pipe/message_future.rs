@@ -132,6 +132,9 @@ impl<T> fmt::Debug for RecvFuture<'_, T> {
 }
 
 /// Ends when the pipe is closed and drained.
+///
+/// The wait is the receiver's: a `next` that is dropped leaves it registered; see the
+/// [module](crate::pipe#waiting). No message is lost.
 impl<T> Stream for Receiver<T> {
     type Item = T;
 
@@ -141,6 +144,10 @@ impl<T> Stream for Receiver<T> {
 }
 
 /// Flushing is nothing; closing the sink closes the end.
+///
+/// A message that meets a receiver which has left after `poll_ready` is dropped in `start_send`:
+/// [`SendError`] without it. `start_send` panics where there is no room, for want of a `poll_ready`
+/// that said so. The wait of a `poll_ready` is the sender's; see the [module](crate::pipe#waiting).
 impl<T> Sink<T> for Sender<T> {
     type Error = SendError<()>;
 

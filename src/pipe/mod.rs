@@ -15,6 +15,33 @@
 //! the end: [`RecvError`](crate::RecvError), or `Ok(0)`. When the receiving end is closed or
 //! dropped, the sending one gets its message back, or [`BrokenPipe`](std::io::ErrorKind::BrokenPipe).
 //!
+//! # Waiting
+//!
+//! An end keeps one waker in each direction. The next wait of the same end, in either face, takes
+//! its place, so of two tasks that poll one end in turn only the last one is woken. The futures
+//! withdraw their wait when they are dropped. `poll_next`, `poll_ready`, `poll_read`, `poll_write`
+//! and their like have nothing to drop: who is left pending, such as a dropped `next()` of a
+//! [`Receiver`], stays registered until the other end moves and wakes it, the same end waits again,
+//! or one of them goes.
+//!
+//! Moving an end may wake the other, and so run a waker's code. If that panics, the panic comes out
+//! of the call: a message or bytes to be sent are in the pipe by then; a message that was received is
+//! dropped with the panic.
+//!
+//! # Spinning
+//!
+//! A thread looks again for a few microseconds, and gives its CPU away a few times, before it parks.
+//! The first poll of a wait looks twice at most, with up to 16 pauses of the CPU between: as many as
+//! an eighth of the capacity, and at least one. An end whose pauses bring nothing leaves them out,
+//! for up to 63 waits at a time.
+//!
+//! # Memory effects
+//!
+//! What happened before a send or a write happens before the return of the receive or read that gets
+//! what it brought; what happened before a receive or read, before the return of the send or write
+//! that uses its room; what happened before an end was closed or dropped, before the return of
+//! whatever meets that.
+//!
 //! # Examples
 //!
 //! A thread and a task converse:
