@@ -73,6 +73,11 @@ use std::time::{Duration, Instant};
 /// waiter, also if it was already taking the lock again. The victims of
 /// [`notify_all`](Condition::notify_all) pass nothing on.
 ///
+/// # Memory effects
+///
+/// What happened before a notification happens before the return of the wait that it ends. A
+/// notification that finds nobody orders nothing; the lock does.
+///
 /// # Panics
 ///
 /// Waiting under two different locks on one condition at the same time panics; the condition is

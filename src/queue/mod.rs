@@ -401,6 +401,9 @@ impl<T> BoundedQueue<T> {
 
     /// Reserves room for one item if there is room at once.
     ///
+    /// It waits for no event, but may spin while another thread is half-way through a pop, so that
+    /// `Full` is true.
+    ///
     /// # Errors
     ///
     /// [`TryPushError::Full`] or [`TryPushError::Closed`].
