@@ -84,10 +84,16 @@
 //! cfg: a loud failure is better than a primitive that the checker cannot see. Set
 //! `LOOM_MAX_PREEMPTIONS=3`: without a bound, all but the smallest models take very long.
 //!
+//! # Panics
+//!
+//! One object has at most 2^24 − 1 registered waiters, a [`BoundedQueue`] as many on each side; one
+//! more panics when it registers, and changes nothing. Other panics stand with their types and
+//! methods.
+//!
 //! # Memory allocators
 //!
-//! The list lock is parking_lot's, which allocates when a thread parks for the first time: do not
-//! use these types inside a global allocator.
+//! A thread's first wait allocates its parker, and the list lock is parking_lot's, which may allocate
+//! when a thread sleeps for the first time: do not use these types inside a global allocator.
 //!
 //! # Features
 //!
