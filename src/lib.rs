@@ -15,7 +15,8 @@
 //! ```
 //!
 //! No runtime is in the dependency tree, and none is needed: tokio, smol, `futures::executor`, plain
-//! threads, and all of them at once. Nothing is allocated per wait.
+//! threads, and all of them at once. Nothing is allocated per wait, but for a parker at each thread's
+//! first one, and at each in a thread whose thread-locals are being destroyed.
 //!
 //! # Which type when
 //!
