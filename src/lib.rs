@@ -44,10 +44,12 @@
 //! | `x_async(..)` | a named future | lazy; dropping it withdraws the wait and passes on what it was given; polling it after completion panics |
 //!
 //! Waits have no `try` form: an [`Event`] has [`is_set`](Event::is_set), and the timed waits of a
-//! [`Condition`] return the guard and whether they were notified. The timed forms of a byte pipe
-//! return [`std::io::Error`]. Owned forms (`lock_owned`, `acquire_many_owned_async`, …) take an
-//! `Arc` and return what borrows nothing. The blocking face never panics because a runtime is
-//! present; but a thread that it parks polls no tasks meanwhile.
+//! [`Condition`] return the guard and whether they were notified.
+//! [`push_many`](BoundedQueue::push_many) has only `x` and `x_async`, and
+//! [`ready_timeout`](pipe::Receiver::ready_timeout) of a pipe is the only form of its kind. The
+//! timed forms of a byte pipe return [`std::io::Error`]. Owned forms (`lock_owned`,
+//! `acquire_many_owned_async`, …) take an `Arc` and return what borrows nothing. The blocking face
+//! never panics because a runtime is present; but a thread that it parks polls no tasks meanwhile.
 //!
 //! # Cancel safety
 //!
