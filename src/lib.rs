@@ -136,3 +136,8 @@ pub use reentrant::{
 };
 pub use semaphore::{AcquireFuture, OwnedAcquireFuture, OwnedPermit, Permit, Semaphore};
 pub use wait::{block_on, block_on_deadline, block_on_timeout};
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
