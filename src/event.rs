@@ -65,7 +65,10 @@ impl Word {
 ///
 /// Threads wait with [`wait`](Event::wait), tasks with [`wait_async`](Event::wait_async). `set()`
 /// frees everyone who was waiting, also if a `clear()` follows at once, and nobody who came after
-/// that `clear()`. A future is waiting from its first poll on, not before.
+/// that `clear()`. A future is waiting from its first poll on, not before; a thread in
+/// [`wait`](Event::wait) from the moment it is registered, which without a timeout is after a short
+/// spin. Who pulses, `set(); clear();`, should look at [`waiting`](Event::waiting) first: a thread
+/// that still spins may miss it.
 ///
 /// # Memory effects
 ///

@@ -15,7 +15,9 @@ mod spin;
 pub(crate) use self::spin::{Collision, Pace, PollSpin, Spin};
 pub(crate) use std::thread_local;
 
-/// Thread-locals that are constants: no destructor, so they work while a thread is torn down.
+/// Thread-locals that are constants: no destructor, so they work while a thread is torn down. That
+/// holds on targets with native thread-locals; elsewhere std frees the value at some point of the
+/// teardown, and an access that comes later panics.
 macro_rules! const_thread_local {
     ($($(#[$attr:meta])* static $name:ident: $type:ty = $init:expr;)*) => {
         std::thread_local! { $($(#[$attr])* static $name: $type = const { $init };)* }

@@ -114,7 +114,7 @@ fn drive_with<F: Future>(
 /// Runs a future to its end on this thread.
 ///
 /// Any future will do, and any mix of them: with `futures::select!` a plain thread waits for
-/// whichever of several locks, events and queues comes first.
+/// whichever of several locks, events and queues comes first. `select!` wants them pinned.
 ///
 /// # Blocking
 ///
@@ -132,6 +132,30 @@ fn drive_with<F: Future>(
 ///     1 + 2
 /// });
 /// assert_eq!(sum, 3);
+/// ```
+///
+/// Whichever comes first; the other wait is withdrawn:
+///
+/// ```
+/// use bifrons::{BoundedQueue, Event};
+/// use std::pin::pin;
+///
+/// let (stop, jobs) = (Event::new(), BoundedQueue::new(1));
+/// let next = || {
+///     bifrons::block_on(async {
+///         let (mut stopped, mut job) = (pin!(stop.wait_async()), pin!(jobs.pop_async()));
+///         futures::select_biased! {
+///             () = stopped => None,
+///             job = job => job.ok(),
+///         }
+///     })
+/// };
+/// std::thread::scope(|threads| {
+///     threads.spawn(|| jobs.push("a job"));
+///     assert_eq!(next(), Some("a job"));
+///     threads.spawn(|| stop.set());
+///     assert_eq!(next(), None);
+/// });
 /// ```
 pub fn block_on<F: Future>(future: F) -> F::Output {
     let Some(output) = drive(pin!(future), None) else {
