@@ -6,7 +6,7 @@ mod common;
 
 use bifrons::{
     Condition, ConditionGuard, Event, Owner, OwnerGuard, ReentrantLock, ReentrantLockGuard,
-    TimedOut, block_on,
+    TimedOut, block_on, block_on_timeout,
 };
 use common::{Counter, LONG, Random, eventually, poll_once};
 use futures::future::{FusedFuture, join};
@@ -589,7 +589,8 @@ fn what_a_dead_thread_holds_no_new_thread_owns() {
     assert!(lock.is_locked() && !lock.is_owned_by_current_thread());
 }
 
-/// The lock is used by a destructor of a thread-local, when others may be gone.
+/// The lock is used by a destructor of a thread-local, when others may be gone: the last one used for
+/// the first time goes first. A thread that has waited since has no parker any more.
 #[test]
 fn a_dying_thread_may_lock() {
     static LOCK: ReentrantLock<AtomicU32> = ReentrantLock::new(AtomicU32::new(0));
@@ -606,12 +607,29 @@ fn a_dying_thread_may_lock() {
 
     thread_local!(static AT_EXIT: LocksInDrop = const { LocksInDrop });
 
-    let held = LOCK.lock();
-    let dying = thread::spawn(|| AT_EXIT.with(|_| ()));
-    eventually("it waits", || LOCK.waiting() == 1);
-    drop(held);
-    dying.join().unwrap();
-    assert_eq!(LOCK.lock().load(Ordering::Relaxed), 2);
+    fn wait() {
+        assert!(block_on_timeout(Event::new().wait_async(), Duration::from_millis(1)).is_err());
+    }
+
+    let lives: [fn(); 3] = [
+        || AT_EXIT.with(|_| ()),
+        || {
+            wait();
+            AT_EXIT.with(|_| ());
+        },
+        || {
+            AT_EXIT.with(|_| ());
+            wait();
+        },
+    ];
+    for (life, depths) in lives.into_iter().zip([2, 4, 6]) {
+        let held = LOCK.lock();
+        let dying = thread::spawn(life);
+        eventually("it waits", || LOCK.waiting() == 1);
+        drop(held);
+        dying.join().unwrap();
+        assert_eq!(LOCK.lock().load(Ordering::Relaxed), depths);
+    }
 }
 
 // ---- Scopes ------------------------------------------------------------------------------------
