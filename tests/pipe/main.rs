@@ -9,6 +9,7 @@ mod byte_ends;
 mod byte_io;
 mod cancel;
 mod closing;
+mod many;
 mod messages;
 mod random;
 mod streams;
