@@ -90,8 +90,7 @@
 //! # Panics
 //!
 //! One object has at most 2^24 − 1 registered waiters, a [`BoundedQueue`] as many on each side; one
-//! more panics when it registers, and changes nothing. Other panics stand with their types and
-//! methods.
+//! more panics when it registers. Other panics stand with their types and methods.
 //!
 //! # Memory allocators
 //!
