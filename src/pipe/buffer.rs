@@ -14,13 +14,20 @@ use std::slice;
 
 const CACHE_LINE: usize = 64;
 
-/// The most that a pipe can hold: positions need some laps.
-const MAX_CAPACITY: usize = isize::MAX as usize / 2;
+/// The most that a pipe can hold: positions need some laps, and what is allocated the next power of
+/// two.
+const MAX_CAPACITY: usize = match 1_usize.checked_shl(40) {
+    Some(most) => most,
+    None => isize::MAX as usize / 2,
+};
 
 #[track_caller]
 fn storage(capacity: usize) -> usize {
     assert!(capacity > 0, "bifrons: a pipe of capacity 0");
-    assert!(capacity <= MAX_CAPACITY, "bifrons: a pipe of more than half the address space");
+    assert!(
+        capacity <= MAX_CAPACITY,
+        "bifrons: a pipe of more than 2^40, or than half the address space"
+    );
     capacity.next_power_of_two()
 }
 
@@ -139,7 +146,7 @@ impl Bytes {
     fn layout(len: usize) -> Layout {
         match Layout::from_size_align(len, CACHE_LINE) {
             Ok(layout) => layout,
-            Err(_) => unreachable!("no more than half the address space"),
+            Err(_) => unreachable!("far less than the address space"),
         }
     }
 

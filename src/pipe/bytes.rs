@@ -5,7 +5,7 @@
 use super::buffer::Bytes;
 use super::chunk::{ReadChunk, WriteChunk};
 use super::half::{Half, READER, Shared, WRITER};
-use crate::sys::{Arc, deadline_after};
+use crate::sys::{Arc, deadline_after, is_past};
 use crate::wait::{drive, finished};
 use futures_core::FusedFuture;
 use pin_project_lite::pin_project;
@@ -107,8 +107,11 @@ impl Writer {
 
     /// Waits for room: `false` if there is none by the deadline.
     pub(super) fn wait_until(&mut self, deadline: Option<Instant>) -> io::Result<bool> {
-        if self.room()?.is_some() || self.half.spin(self.capacity(), deadline) {
-            return self.room().map(|_| true);
+        if self.room()?.is_some()
+            || self.half.spin(self.capacity(), deadline)
+            || deadline.is_some_and(is_past)
+        {
+            return self.room().map(|room| room.is_some());
         }
         let result = drive(pin!(poll_fn(|cx| self.poll_room(cx))), deadline);
         self.half.settle();
@@ -323,6 +326,9 @@ impl Reader {
         if self.filled().is_some() || self.half.spin(self.capacity(), deadline) {
             return true;
         }
+        if deadline.is_some_and(is_past) {
+            return self.has_data();
+        }
         let ready = drive(pin!(poll_fn(|cx| self.poll_filled(cx))), deadline).is_some();
         self.half.settle();
         ready
@@ -442,10 +448,6 @@ impl Reader {
     pub fn waiting(&self) -> usize {
         self.half.waiting()
     }
-
-    pub(super) fn settle(&mut self) {
-        self.half.settle();
-    }
 }
 
 impl fmt::Debug for Reader {
@@ -471,7 +473,7 @@ pin_project! {
 
     impl PinnedDrop for WriteFuture<'_> {
         fn drop(this: Pin<&mut Self>) {
-            this.project().writer.half.settle();
+            this.project().writer.half.settle_future();
         }
     }
 }
@@ -482,7 +484,9 @@ impl Future for WriteFuture<'_> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let Some(bytes) = *this.bytes else { finished("WriteFuture") };
-        let result = ready!(this.writer.poll_copy_in(cx, bytes));
+        let Poll::Ready(result) = this.writer.poll_copy_in(cx, bytes) else {
+            return this.writer.half.tie_to_future();
+        };
         *this.bytes = None;
         Poll::Ready(result)
     }
@@ -513,7 +517,7 @@ pin_project! {
 
     impl PinnedDrop for ReadFuture<'_> {
         fn drop(this: Pin<&mut Self>) {
-            this.project().reader.settle();
+            this.project().reader.half.settle_future();
         }
     }
 }
@@ -524,7 +528,9 @@ impl Future for ReadFuture<'_> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let Some(bytes) = this.bytes.as_mut() else { finished("ReadFuture") };
-        let count = ready!(this.reader.poll_copy_out(cx, bytes));
+        let Poll::Ready(count) = this.reader.poll_copy_out(cx, bytes) else {
+            return this.reader.half.tie_to_future();
+        };
         *this.bytes = None;
         Poll::Ready(Ok(count))
     }

@@ -50,6 +50,11 @@
 //! not, the peer wakes it for nothing. There is one waiter to a side and nothing to pass on. An
 //! operation that was forgotten is settled by the next one, or by the end's drop.
 //!
+//! A future that is dropped ends its own wait, and no other: what `poll_*` left behind, which has
+//! nothing to drop, outlives a future that was never polled. Every `Pending` comes from a registration
+//! that has just been made, so the future that returns it marks that as its own
+//! ([`Half::tie_to_future`]); and while it lives it borrows the end, so nobody else makes another.
+//!
 //! # Orderings
 //!
 //! A publish is a Release: items, or free room, come before the position. The look at the peer's
@@ -63,7 +68,7 @@ use crate::sys::{Arc, Pace, UnsafeCell, is_past};
 use crate::wait::{Stale, discard, wake};
 use crossbeam_utils::CachePadded;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 const WAIT: u64 = 1;
@@ -161,8 +166,18 @@ pub(super) struct Half<B, const SIDE: usize> {
     peer: Word,
     my_turn: usize,
     peer_turn: usize,
-    registered: bool,
+    registration: Registration,
     pace: Pace,
+}
+
+/// What of this side may be out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Registration {
+    None,
+    /// Until this side waits again.
+    Kept,
+    /// Until the future is dropped, or the same.
+    OfFuture,
 }
 
 impl<B, const SIDE: usize> Half<B, SIDE> {
@@ -176,7 +191,7 @@ impl<B, const SIDE: usize> Half<B, SIDE> {
             peer: Word::at(0),
             my_turn: 0,
             peer_turn: 0,
-            registered: false,
+            registration: Registration::None,
             pace: Pace::new(),
         }
     }
@@ -234,7 +249,7 @@ impl<B, const SIDE: usize> Half<B, SIDE> {
     /// new. `false`: it has, or has moved since.
     #[cold]
     pub(super) fn wait_or_sleep(&mut self, capacity: usize, cx: &Context<'_>) -> bool {
-        let moved = if self.registered {
+        let moved = if self.registration != Registration::None {
             self.look(capacity) > 0
         } else {
             let mut pace = self.pace;
@@ -364,7 +379,7 @@ impl<B, const SIDE: usize> Half<B, SIDE> {
         // Release: pairs with the Acquire in `swap`; the waker is in its cell. Acquire: if
         // the word has moved, what it publishes is about to be used.
         let word = Word(self.theirs().fetch_or(WAIT, Ordering::AcqRel));
-        self.registered = true;
+        self.registration = Registration::Kept;
         if word.says_as(self.peer) {
             return true;
         }
@@ -376,7 +391,21 @@ impl<B, const SIDE: usize> Half<B, SIDE> {
     /// Ends a registration, if there is one.
     #[inline]
     pub(super) fn settle(&mut self) {
-        if self.registered {
+        if self.registration != Registration::None {
+            self.withdraw();
+        }
+    }
+
+    /// The registration is that of a future, which is pending.
+    pub(super) fn tie_to_future<R>(&mut self) -> Poll<R> {
+        self.registration = Registration::OfFuture;
+        Poll::Pending
+    }
+
+    /// Ends the registration of a future, if there is one.
+    #[inline]
+    pub(super) fn settle_future(&mut self) {
+        if self.registration == Registration::OfFuture {
             self.withdraw();
         }
     }
@@ -388,10 +417,10 @@ impl<B, const SIDE: usize> Half<B, SIDE> {
     }
 
     fn take_back(&mut self) -> Option<Waker> {
-        if !self.registered {
+        if self.registration == Registration::None {
             return None;
         }
-        self.registered = false;
+        self.registration = Registration::None;
         // AcqRel: if the peer has consumed the registration, its earlier takes are over; if not,
         // the cell is ours.
         let word = Word(self.theirs().fetch_and(!WAIT, Ordering::AcqRel));

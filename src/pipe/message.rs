@@ -8,7 +8,7 @@ use super::message_future::{RecvFuture, SendFuture};
 use crate::error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
-use crate::sys::{Arc, deadline_after};
+use crate::sys::{Arc, deadline_after, is_past};
 use crate::wait::drive;
 use std::fmt;
 use std::future::poll_fn;
@@ -64,7 +64,8 @@ impl<T> Sender<T> {
         if self.half.in_flight() < self.capacity() as u64 {
             return Ok(());
         }
-        Err(if self.half.peer_has_left() { Refusal::Closed } else { Refusal::Blocked })
+        let over = self.half.peer_has_left() || self.half.reader_is_gone();
+        Err(if over { Refusal::Closed } else { Refusal::Blocked })
     }
 
     /// Whether a message may be written now.
@@ -185,10 +186,13 @@ impl<T> Sender<T> {
         message: T,
         deadline: Option<Instant>,
     ) -> Result<(), SendTimeoutError<T>> {
-        if self.known_room() != Err(Refusal::Blocked) || self.half.spin(self.capacity(), deadline) {
+        if self.known_room() != Err(Refusal::Blocked)
+            || self.half.spin(self.capacity(), deadline)
+            || deadline.is_some_and(is_past)
+        {
             return self.try_send(message).map_err(|error| match error {
                 TrySendError::Closed(message) => SendTimeoutError::Closed(message),
-                TrySendError::Full(_) => unreachable!("only the reader changes the room"),
+                TrySendError::Full(message) => SendTimeoutError::TimedOut(message),
             });
         }
         let mut send = pin!(self.send_async(message));
@@ -251,12 +255,6 @@ impl<T> Sender<T> {
         }
     }
 
-    /// Gives up a wait.
-    #[inline]
-    pub(super) fn settle(&mut self) {
-        self.half.settle();
-    }
-
     /// Closes this end: the receiver drains what is left, then meets the end.
     pub fn close(&mut self) {
         self.half.close();
@@ -297,7 +295,7 @@ pub struct Receiver<T> {
 impl<T> Receiver<T> {
     /// Whether a message may be read now, as far as is known without a look.
     #[inline]
-    fn known_filled(&self) -> Result<(), Refusal> {
+    pub(super) fn known_filled(&self) -> Result<(), Refusal> {
         if self.half.in_flight() > 0 {
             return Ok(());
         }
@@ -449,12 +447,6 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Gives up a wait.
-    #[inline]
-    pub(super) fn settle(&mut self) {
-        self.half.settle();
-    }
-
     /// The next message, left in the pipe; `None` if there is none now.
     pub fn peek(&mut self) -> Option<&T> {
         self.filled().ok()?;
@@ -497,6 +489,9 @@ impl<T> Receiver<T> {
     fn wait_until(&mut self, deadline: Option<Instant>) -> bool {
         if self.half.spin(self.capacity(), deadline) {
             return true;
+        }
+        if deadline.is_some_and(is_past) {
+            return self.has_data();
         }
         let ready = drive(pin!(poll_fn(|cx| self.poll_filled(cx))), deadline).is_some();
         self.half.settle();

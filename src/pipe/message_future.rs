@@ -1,8 +1,9 @@
 //! The waiting operations of the message ends, and their stream and sink.
 
-use super::message::{Receiver, Sender};
+use super::message::{Receiver, Refusal, Sender};
 use crate::error::{RecvError, SendError};
 use crate::wait::finished;
+use futures_core::stream::FusedStream;
 use futures_core::{FusedFuture, Stream};
 use futures_sink::Sink;
 use pin_project_lite::pin_project;
@@ -10,7 +11,7 @@ use std::fmt;
 use std::future::Future;
 use std::marker::PhantomPinned;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 pin_project! {
     /// The future of [`Sender::send_async`].
@@ -27,7 +28,7 @@ pin_project! {
     impl<T> PinnedDrop for SendFuture<'_, T> {
         #[inline]
         fn drop(this: Pin<&mut Self>) {
-            this.project().sender.settle();
+            this.project().sender.half.settle_future();
         }
     }
 }
@@ -43,7 +44,7 @@ impl<'a, T> SendFuture<'a, T> {
     pub fn take(self: Pin<&mut Self>) -> Option<T> {
         let this = self.project();
         // Before the message is in hand: it may drop a waker that panics.
-        this.sender.settle();
+        this.sender.half.settle_future();
         this.message.take()
     }
 }
@@ -57,7 +58,9 @@ impl<T> Future for SendFuture<'_, T> {
         if this.message.is_none() {
             finished("SendFuture");
         }
-        let room = ready!(this.sender.poll_room(cx));
+        let Poll::Ready(room) = this.sender.poll_room(cx) else {
+            return this.sender.half.tie_to_future();
+        };
         let Some(message) = this.message.take() else { finished("SendFuture") };
         Poll::Ready(match room {
             Ok(()) => this.sender.write(message),
@@ -92,7 +95,7 @@ pin_project! {
     impl<T> PinnedDrop for RecvFuture<'_, T> {
         #[inline]
         fn drop(this: Pin<&mut Self>) {
-            this.project().receiver.settle();
+            this.project().receiver.half.settle_future();
         }
     }
 }
@@ -113,7 +116,9 @@ impl<T> Future for RecvFuture<'_, T> {
         if *this.done {
             finished("RecvFuture");
         }
-        let result = ready!(this.receiver.poll_recv(cx));
+        let Poll::Ready(result) = this.receiver.poll_recv(cx) else {
+            return this.receiver.half.tie_to_future();
+        };
         *this.done = true;
         Poll::Ready(result)
     }
@@ -140,6 +145,13 @@ impl<T> Stream for Receiver<T> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         self.poll_recv(cx).map(Result::ok)
+    }
+}
+
+/// Terminated once the pipe has been found closed and drained.
+impl<T> FusedStream for Receiver<T> {
+    fn is_terminated(&self) -> bool {
+        self.known_filled() == Err(Refusal::Closed)
     }
 }
 

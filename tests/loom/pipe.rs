@@ -160,6 +160,25 @@ fn close_against_send() {
     });
 }
 
+/// The sender of a full pipe asks whether it is closed while the receiver closes, and then tries:
+/// what it was told holds. Killed: a send that learns of the end later than `is_closed`. Few
+/// executions: two steps meet three.
+#[test]
+fn close_against_a_sender_that_asks() {
+    explore("pipe: close against a sender that asks", || {
+        let (mut sender, mut receiver) = pipe::simplex(1);
+        sender.try_send(1).unwrap();
+        let thread = thread::spawn(move || {
+            receiver.close();
+            receiver.try_recv()
+        });
+        let told = sender.is_closed();
+        let refused = sender.try_send(2).is_err_and(|error| error.is_closed());
+        assert!(refused || !told);
+        assert_eq!(thread.join().unwrap(), Ok(1));
+    });
+}
+
 /// A send that has looked before the receiver closes and publishes after it: either the message is
 /// there before the end, or the sender has it. Not in between, and nothing after the end.
 #[test]

@@ -3,15 +3,17 @@
 use crate::common::{Counter, Face, Random, poll_once};
 use crate::{Counted, count, drops, panic_of, read, recv, send, write};
 use bifrons::pipe::{self, simplex};
-use bifrons::{SendError, TryRecvError, block_on};
-use futures::FutureExt;
+use bifrons::{RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, block_on};
 use futures::future::FusedFuture;
+use futures::io::{AsyncRead, AsyncWrite};
+use futures::{FutureExt, SinkExt, StreamExt};
 use std::future::Future;
-use std::io::{Read, Write};
-use std::pin::pin;
+use std::io::{ErrorKind, Read, Write};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::thread;
+use std::time::{Duration, Instant};
 
 #[test]
 fn an_unpolled_future_has_done_nothing() {
@@ -241,7 +243,6 @@ fn a_forgotten_wait_does_no_harm() {
 
 #[test]
 fn a_poll_of_the_io_traits_keeps_its_waker_until_the_next_call_in_either_face() {
-    use futures::io::{AsyncRead, AsyncWrite};
     for face in Face::ALL {
         let (mut writer, mut reader) = pipe::bytes(2);
         let (first, second) = (Counter::new(), Counter::new());
@@ -279,6 +280,72 @@ fn a_poll_of_the_io_traits_keeps_its_waker_until_the_next_call_in_either_face() 
         drop(reader);
         assert_eq!(counter.wakes(), 1);
     }
+}
+
+/// Polls an end with `counter`, by a method that has nothing to drop.
+fn keeps_waiting<R>(counter: &Arc<Counter>, poll: impl FnOnce(&mut Context<'_>) -> Poll<R>) {
+    assert!(poll(&mut Context::from_waker(&counter.waker())).is_pending());
+}
+
+#[test]
+fn a_future_that_was_never_polled_leaves_the_wait_of_a_poll_alone() {
+    let counter = Counter::new();
+    let (mut sender, mut receiver) = simplex(1);
+    keeps_waiting(&counter, |cx| receiver.poll_next_unpin(cx));
+    drop(receiver.recv_async());
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    sender.try_send(1).unwrap();
+    assert_eq!(counter.wakes(), 1);
+    keeps_waiting(&counter, |cx| sender.poll_ready_unpin(cx));
+    drop(sender.send_async(2));
+    assert_eq!(pin!(sender.send_async(3)).as_mut().take(), Some(3));
+    assert_eq!(receiver.try_recv(), Ok(1));
+    assert_eq!(counter.wakes(), 2);
+
+    let (mut writer, mut reader) = pipe::bytes(1);
+    keeps_waiting(&counter, |cx| Pin::new(&mut reader).poll_read(cx, &mut [0]));
+    drop(reader.read_async(&mut [0]));
+    writer.write_all(b"a").unwrap();
+    assert_eq!(counter.wakes(), 3);
+    keeps_waiting(&counter, |cx| Pin::new(&mut writer).poll_write(cx, b"b"));
+    drop(writer.write_async(b"c"));
+    reader.read_exact(&mut [0]).unwrap();
+    assert_eq!(counter.wakes(), 4);
+
+    // One that has waited itself ends the wait, which was its own by then.
+    keeps_waiting(&counter, |cx| receiver.poll_next_unpin(cx));
+    assert!(poll_once(pin!(receiver.recv_async())).is_pending());
+    assert_eq!((sender.waiting(), Arc::strong_count(&counter)), (0, 1));
+}
+
+#[test]
+fn a_timed_call_without_time_leaves_the_wait_of_a_poll_alone() {
+    let counter = Counter::new();
+    let (mut sender, mut receiver) = simplex(1);
+    let past = Instant::now();
+    keeps_waiting(&counter, |cx| receiver.poll_next_unpin(cx));
+    assert_eq!(receiver.recv_timeout(Duration::ZERO), Err(RecvTimeoutError::TimedOut));
+    assert_eq!(receiver.recv_deadline(past), Err(RecvTimeoutError::TimedOut));
+    assert!(!receiver.ready_timeout(Duration::ZERO));
+    sender.try_send(1).unwrap();
+    assert_eq!(counter.wakes(), 1);
+    keeps_waiting(&counter, |cx| sender.poll_ready_unpin(cx));
+    assert_eq!(sender.send_timeout(2, Duration::ZERO), Err(SendTimeoutError::TimedOut(2)));
+    assert_eq!(sender.send_deadline(2, past), Err(SendTimeoutError::TimedOut(2)));
+    assert_eq!(receiver.try_recv(), Ok(1));
+    assert_eq!(counter.wakes(), 2);
+
+    let (mut writer, mut reader) = pipe::bytes(1);
+    keeps_waiting(&counter, |cx| Pin::new(&mut reader).poll_read(cx, &mut [0]));
+    let timed_out = |error: std::io::Error| error.kind() == ErrorKind::TimedOut;
+    assert!(reader.read_timeout(&mut [0], Duration::ZERO).is_err_and(timed_out));
+    assert!(!reader.ready_timeout(Duration::ZERO));
+    writer.write_all(b"a").unwrap();
+    assert_eq!(counter.wakes(), 3);
+    keeps_waiting(&counter, |cx| Pin::new(&mut writer).poll_write(cx, b"b"));
+    assert!(writer.write_timeout(b"c", Duration::ZERO).is_err_and(timed_out));
+    reader.read_exact(&mut [0]).unwrap();
+    assert_eq!(counter.wakes(), 4);
 }
 
 /// A task that gives up whenever the other branch of its `select!` is ready first.

@@ -39,6 +39,7 @@ fn a_capacity_of_zero_panics() {
     assert!(panic_of(|| pipe::bytes(0)).contains("capacity 0"));
     assert!(panic_of(|| pipe::duplex_bytes(0)).contains("capacity 0"));
     assert!(panic_of(|| pipe::bytes(usize::MAX)).contains("half the address space"));
+    assert!(panic_of(|| simplex::<()>((1 << 40) + 1)).contains("2^40"));
 }
 
 #[test]
@@ -382,7 +383,7 @@ fn debug_shows_the_state() {
 }
 
 #[test]
-fn a_waker_that_panics_loses_no_message_and_strands_nobody() {
+fn a_waker_that_panics_strands_nobody_and_takes_along_what_was_received() {
     struct Panics;
     impl std::task::Wake for Panics {
         fn wake(self: std::sync::Arc<Self>) {
@@ -404,13 +405,20 @@ fn a_waker_that_panics_loses_no_message_and_strands_nobody() {
     sender.try_send(crate::Counted::new(&drops)).unwrap();
     assert_eq!(sender.waiting(), 0);
 
+    let mut send = Box::pin(sender.send_async(crate::Counted::new(&drops)));
+    assert!(send.as_mut().poll(&mut cx).is_pending());
+    assert_eq!(panic_of(|| receiver.try_recv()), "a waker panics");
+    assert_eq!(count(&drops), 2, "the message in hand");
+    assert!(matches!(poll_once(send.as_mut()), std::task::Poll::Ready(Ok(()))));
+    drop(send);
+
     // The end that is dropped meets the panic; the other is told all the same.
     let mut send = Box::pin(sender.send_async(crate::Counted::new(&drops)));
     assert!(send.as_mut().poll(&mut cx).is_pending());
     assert_eq!(panic_of(|| drop(receiver)), "a waker panics");
-    assert_eq!(count(&drops), 2, "the message that was left");
+    assert_eq!(count(&drops), 3, "the message that was left");
     assert!(matches!(poll_once(send.as_mut()), std::task::Poll::Ready(Err(_))));
-    assert_eq!(count(&drops), 3, "the one that came back");
+    assert_eq!(count(&drops), 4, "the one that came back");
     drop(send);
     let counter = Counter::new();
     assert!(counter.poll(pin!(sender.send_async(crate::Counted::new(&drops)))).is_ready());
