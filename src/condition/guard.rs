@@ -73,6 +73,11 @@ pub(super) mod sealed {
         fn relock(self, _: Token) -> Self::Guard;
     }
 
+    #[diagnostic::on_unimplemented(
+        message = "a task cannot wait on a condition with this guard",
+        note = "a `ReentrantLockGuard` is owned by its thread; a guard of `lock_async` or `lock_as` has \
+                an `Owner`"
+    )]
     pub trait RelockAsync: Relock {
         type Future: Future<Output = Self::Guard>;
 
