@@ -10,6 +10,8 @@ use super::panicking;
 use ::loom::sync as loom_sync;
 use std::cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::LazyLock;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 pub(crate) use ::loom::thread::yield_now;
@@ -229,40 +231,49 @@ impl Drop for MutexGuard<'_> {
     }
 }
 
-pub(crate) struct Condvar(loom_sync::Condvar);
+pub(crate) struct Condvar {
+    inner: loom_sync::Condvar,
+    /// How many deadlines have passed here. Not loom's: it is one thread's.
+    expired: std::sync::atomic::AtomicU32,
+}
 
 impl Condvar {
     pub(crate) fn new() -> Self {
-        Self(loom_sync::Condvar::new())
+        Self { inner: loom_sync::Condvar::new(), expired: std::sync::atomic::AtomicU32::new(0) }
     }
 
     #[track_caller]
     pub(crate) fn wait<'a>(&self, mut guard: MutexGuard<'a>) -> MutexGuard<'a> {
         let held = guard.held.take();
-        guard.held = checked(|| self.0.wait(held?).ok(), || None);
+        guard.held = checked(|| self.inner.wait(held?).ok(), || None);
         guard
     }
 
-    /// loom has no clock: the deadline passes after any number of steps of the other threads.
+    /// loom has no clock: the deadline passes after any number of steps of the other threads. The first
+    /// of a thread pass at once, or as late as a preemption makes it: who yields is not scheduled again
+    /// before the others have come to their ends, and then a lock, say, is always free. The others
+    /// pass after a yield, so that a loop of timed waits ends.
     pub(crate) fn wait_until<'a>(
         &self,
         guard: MutexGuard<'a>,
-        _deadline: Instant,
+        deadline: Instant,
     ) -> (MutexGuard<'a>, bool) {
         let mutex = guard.mutex;
         drop(guard);
-        yield_now();
+        if deadline == *PATIENCE || self.expired.fetch_add(1, Relaxed) >= AT_ONCE {
+            yield_now();
+        }
         (mutex.lock(), true)
     }
 
     #[track_caller]
     pub(crate) fn notify_all(&self) {
-        checked(|| self.0.notify_all(), || ());
+        checked(|| self.inner.notify_all(), || ());
     }
 
     #[track_caller]
     pub(crate) fn notify_one(&self) {
-        checked(|| self.0.notify_one(), || ());
+        checked(|| self.inner.notify_one(), || ());
     }
 }
 
@@ -418,9 +429,19 @@ pub(crate) fn fresh(word: &atomic::AtomicU64) -> u64 {
     word.fetch_or(0, atomic::Ordering::Acquire)
 }
 
-/// Patience ends at once, and then the deadline counts: without one, a lost wake-up is a deadlock.
+/// The patience of one timed wait, and its deadline.
+const AT_ONCE: u32 = 2;
+
+/// What no user's deadline is: the end of the patience of a thread without one.
+static PATIENCE: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// Patience ends once, and then the deadline counts: without one, a lost wake-up is a deadlock.
 pub(crate) fn patience(deadline: Option<Instant>, is_patient: bool) -> (Option<Instant>, bool) {
-    if is_patient { (Some(Instant::now()), false) } else { (deadline, true) }
+    match deadline {
+        _ if !is_patient => (deadline, true),
+        Some(_) => (Some(Instant::now()), false),
+        None => (Some(*PATIENCE), false),
+    }
 }
 
 pub(crate) fn is_past(_deadline: Instant) -> bool {

@@ -14,9 +14,9 @@
 //! | [`Pace`] | pauses as they have paid, then yields | exhausted at once | as [`Spin`] |
 //! | [`PollSpin`] | pauses in a `poll`, where they have paid | exhausted at once | as [`Spin`] |
 //! | [`prefetch_to_write`], [`prefetch_to_read`] | a hint to the CPU | nothing | nothing is said by it |
-//! | [`patience`] | 0.5 ms and more | none, once | loom has no clock, and a thread that looks again and again would hide a lost wake-up |
+//! | [`patience`] | 0.5 ms and more | a yield, once; none before a deadline | loom has no clock, and a thread that looks again and again would hide a lost wake-up |
 //! | [`is_past`] | compares with the clock | `false` | expiry comes from `Condvar::wait_until` |
-//! | [`Condvar`]`::wait_until` | waits | yields, then reports expiry | "at any later moment" |
+//! | [`Condvar`]`::wait_until` | waits | reports expiry: the first two of a thread at once, others after a yield | "at any later moment" |
 //! | [`Gate`] | nothing; a waiter backs off | a count of those who left a gap; a waiter sleeps until it moves | two spinners starve the third thread in loom's scheduler |
 //! | [`fresh`] | a load | a read-modify-write that changes nothing | loom may feed a stale value to a retry loop for ever |
 //! | `const_thread_local!` | a constant, without destructor | loom's thread-local | loom has no constants |

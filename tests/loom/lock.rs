@@ -10,13 +10,6 @@ use std::time::Duration;
 /// Under loom a timeout passes at any later moment.
 const SOON: Duration = Duration::from_secs(1);
 
-/// Lets a timed wait come to its end, which is two expiries: a switch at a yield is none of the
-/// preemptions, whose number is bounded.
-fn yield_twice() {
-    thread::yield_now();
-    thread::yield_now();
-}
-
 /// A blocked thread looks again by itself when it loses its patience, and so hides that it was not
 /// woken; a task does not.
 fn add_as_task(lock: &Lock<i32>) {
@@ -402,10 +395,10 @@ fn timeout_against_release() {
                 0
             }
         });
-        let other = Arc::clone(&lock);
-        let task = thread::spawn(move || block_on(async { *other.lock_async().await += 1 }));
+        let mut task = pin!(lock.lock_async());
+        assert!(poll_once(task.as_mut()).is_pending());
         drop(guard);
-        task.join().unwrap();
+        *block_on(task) += 1;
         let got = timed.join().unwrap();
         assert_eq!(lock.waiting(), 0);
         assert_eq!(*lock.try_lock().unwrap(), 1 + got);
@@ -423,7 +416,6 @@ fn timeout_against_hand_over() {
         let other = Arc::clone(&lock);
         let timed =
             thread::spawn(move || other.lock_timeout(SOON).map(|mut guard| *guard += 1).is_ok());
-        yield_twice();
         LockGuard::unlock_fair(guard);
         *lock.lock() += 1;
         let got = timed.join().unwrap();
@@ -484,7 +476,6 @@ fn lifted_bar_wakes_the_newcomer() {
         let guard = lock.lock();
         let other = Arc::clone(&lock);
         let impatient = thread::spawn(move || drop(other.lock_timeout(SOON)));
-        yield_twice();
         drop(guard);
         *block_on(lock.lock_async()) += 1;
         impatient.join().unwrap();

@@ -149,9 +149,6 @@ fn timeout_during_acquisition() {
             }
             Err(_) => 0,
         });
-        // Lets the time pass while the lock is held: the patience first, then the deadline.
-        thread::yield_now();
-        thread::yield_now();
         guards.1.set(guards.0.get() + 1);
         drop(guards);
         let taken = timed.join().unwrap();
