@@ -46,7 +46,6 @@ mod messages {
                 threads(n, Ends::single(crossbeam_channel::bounded(capacity)))
             })
             .peer("crossfire spsc", move |n| {
-                crossfire::detect_backoff_cfg();
                 threads(n, Ends::single(spsc::bounded_blocking(capacity)))
             })
             .peer("std sync_channel", move |n| {
@@ -73,12 +72,11 @@ mod messages {
 
 #[cfg(not(loom))]
 mod bytes {
-    use crate::harness::{Placement, Row, Unit, pin, runtime};
+    use crate::harness::{Placement, Row, Span, Unit, runtime, threads_of};
     use bifrons::pipe;
     use futures::executor::block_on;
     use std::hint::black_box;
     use std::io::{Read, Write};
-    use std::thread;
     use std::time::{Duration, Instant};
 
     const BUFFER: usize = 64 << 10;
@@ -135,18 +133,9 @@ mod bytes {
     }
 
     fn threads(n: u64, write: impl FnOnce() + Send, read: impl FnOnce() + Send) -> f64 {
-        let start = Instant::now();
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                pin(0);
-                write();
-            });
-            scope.spawn(|| {
-                pin(1);
-                read();
-            });
-        });
-        megabytes(start.elapsed(), n)
+        let both: Vec<Box<dyn FnOnce() + Send + '_>> = vec![Box::new(write), Box::new(read)];
+        let (taken, _) = threads_of(both, |work| work());
+        megabytes(taken, n)
     }
 
     fn tasks<W, R>(workers: usize, n: u64, write: W, read: R) -> f64
@@ -155,11 +144,11 @@ mod bytes {
         R: Future<Output = ()> + Send + 'static,
     {
         let runtime = runtime(workers);
-        let start = Instant::now();
-        let (write, read) = (runtime.spawn(write), runtime.spawn(read));
-        runtime.block_on(write).expect("the writer ends well");
-        runtime.block_on(read).expect("the reader ends well");
-        megabytes(start.elapsed(), n)
+        let write = runtime.spawn(Span::of_task(write));
+        let read = runtime.spawn(Span::of_task(read));
+        let (writing, ()) = runtime.block_on(write).expect("the writer ends well");
+        let (reading, ()) = runtime.block_on(read).expect("the reader ends well");
+        megabytes(Span::total([writing, reading]), n)
     }
 
     fn megabytes(taken: Duration, pieces: u64) -> f64 {

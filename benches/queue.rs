@@ -72,7 +72,6 @@ mod scenarios {
                 threads(n, Ends::many(shape, crossbeam_channel::bounded(capacity)))
             })
             .peer("crossfire", move |n| {
-                crossfire::detect_backoff_cfg();
                 threads(n, Ends::many(shape, mpmc::bounded_blocking(capacity)))
             })
             .peer("flume", move |n| threads(n, Ends::many(shape, flume::bounded(capacity))))

@@ -2,14 +2,13 @@
 
 #![allow(dead_code, reason = "each bench uses its share")]
 
-use crate::harness::{mops, pin, runtime};
+use crate::harness::{Span, mops, runtime, threads_beside, threads_of};
 use bifrons::{BoundedQueue, pipe};
+use crossbeam_utils::Backoff;
 use crossfire::{mpmc, spsc};
-use std::hint::spin_loop;
 use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc as tokio_mpsc;
 use tokio::task::JoinHandle;
@@ -85,21 +84,23 @@ tasks! {
     send: tokio_mpsc::Sender<u64>, recv: tokio_mpsc::Receiver<u64>;
 }
 
-/// It cannot wait, so it spins.
+/// It cannot wait, so it spins; and yields now and then, for the other end may need this CPU.
 impl Put for rtrb::Producer<u64> {
     fn put(&mut self, item: u64) {
+        let backoff = Backoff::new();
         while self.push(item).is_err() {
-            spin_loop();
+            backoff.snooze();
         }
     }
 }
 
 impl Take for rtrb::Consumer<u64> {
     fn take(&mut self) -> u64 {
+        let backoff = Backoff::new();
         loop {
             match self.pop() {
                 Ok(item) => return item,
-                Err(_) => spin_loop(),
+                Err(_) => backoff.snooze(),
             }
         }
     }
@@ -180,81 +181,71 @@ async fn take_all_async(mut receiver: impl TakeAsync, count: u64) -> u64 {
     sum
 }
 
-fn on_threads<E: Send + 'static, T: Send + 'static>(
-    first: usize,
-    ends: Vec<E>,
-    work: impl Fn(E) -> T + Copy + Send + 'static,
-) -> Vec<thread::JoinHandle<T>> {
-    let spawn = |(index, end)| {
-        thread::spawn(move || {
-            pin(index);
-            work(end)
-        })
-    };
-    (first..).zip(ends).map(spawn).collect()
-}
+type Tasks<T> = Vec<JoinHandle<(Span, T)>>;
 
-fn on_tasks<E, F>(
-    runtime: &Runtime,
-    ends: Vec<E>,
-    work: impl Fn(E) -> F,
-) -> Vec<JoinHandle<F::Output>>
+fn on_tasks<E, F>(runtime: &Runtime, ends: Vec<E>, work: impl Fn(E) -> F) -> Tasks<F::Output>
 where
     F: Future<Output: Send> + Send + 'static,
 {
-    ends.into_iter().map(|end| runtime.spawn(work(end))).collect()
+    ends.into_iter().map(|end| runtime.spawn(Span::of_task(work(end)))).collect()
 }
 
-fn join_threads<T>(threads: Vec<thread::JoinHandle<T>>) -> Vec<T> {
-    let join = |thread: thread::JoinHandle<T>| thread.join().expect("the thread ends well");
-    threads.into_iter().map(join).collect()
+fn join<T>(runtime: &Runtime, tasks: Tasks<T>) -> (Vec<Span>, Vec<T>) {
+    let join = |task: JoinHandle<(Span, T)>| runtime.block_on(task).expect("the task ends well");
+    tasks.into_iter().map(join).unzip()
 }
 
-fn join_tasks<T>(runtime: &Runtime, tasks: Vec<JoinHandle<T>>) -> Vec<T> {
-    let join = |task: JoinHandle<T>| runtime.block_on(task).expect("the task ends well");
-    tasks.into_iter().map(join).collect()
+/// One end of a channel.
+enum End<S, R> {
+    Sender(S),
+    Receiver(R),
 }
 
 pub(crate) fn threads<S: Put, R: Take>(n: u64, ends: Ends<S, R>) -> f64 {
     let shares = ends.shares(n);
-    let start = Instant::now();
-    let first = ends.senders.len();
-    let senders = on_threads(0, ends.senders, move |end| put_all(end, shares.sends));
-    let receivers = on_threads(first, ends.receivers, move |end| take_all(end, shares.receives));
-    join_threads(senders);
-    let sums = join_threads(receivers);
-    shares.rate(start.elapsed(), &sums)
+    let senders = ends.senders.into_iter().map(End::Sender);
+    let all = senders.chain(ends.receivers.into_iter().map(End::Receiver)).collect();
+    let (taken, sums) = threads_of(all, |end| match end {
+        End::Sender(sender) => {
+            put_all(sender, shares.sends);
+            0
+        }
+        End::Receiver(receiver) => take_all(receiver, shares.receives),
+    });
+    shares.rate(taken, &sums)
 }
 
 pub(crate) fn tasks<S: PutAsync, R: TakeAsync>(workers: usize, n: u64, ends: Ends<S, R>) -> f64 {
     let shares = ends.shares(n);
     let runtime = runtime(workers);
-    let start = Instant::now();
     let senders = on_tasks(&runtime, ends.senders, |end| put_all_async(end, shares.sends));
     let receivers = on_tasks(&runtime, ends.receivers, |end| take_all_async(end, shares.receives));
-    join_tasks(&runtime, senders);
-    let sums = join_tasks(&runtime, receivers);
-    shares.rate(start.elapsed(), &sums)
+    let ((sending, _), (receiving, sums)) = (join(&runtime, senders), join(&runtime, receivers));
+    shares.rate(Span::total(sending.into_iter().chain(receiving)), &sums)
 }
 
 pub(crate) fn threads_to_tasks<S: Put, R: TakeAsync>(n: u64, ends: Ends<S, R>) -> f64 {
     let shares = ends.shares(n);
     let runtime = runtime(2);
-    let start = Instant::now();
-    let receivers = on_tasks(&runtime, ends.receivers, |end| take_all_async(end, shares.receives));
-    let senders = on_threads(0, ends.senders, move |end| put_all(end, shares.sends));
-    join_threads(senders);
-    let sums = join_tasks(&runtime, receivers);
-    shares.rate(start.elapsed(), &sums)
+    let (senders, receivers) = threads_beside(
+        ends.senders,
+        |end| put_all(end, shares.sends),
+        || on_tasks(&runtime, ends.receivers, |end| take_all_async(end, shares.receives)),
+    );
+    let sending = senders.into_iter().map(|(span, ())| span);
+    let (receiving, sums) = join(&runtime, receivers);
+    shares.rate(Span::total(sending.chain(receiving)), &sums)
 }
 
 pub(crate) fn tasks_to_threads<S: PutAsync, R: Take>(n: u64, ends: Ends<S, R>) -> f64 {
     let shares = ends.shares(n);
     let runtime = runtime(2);
-    let start = Instant::now();
-    let receivers = on_threads(0, ends.receivers, move |end| take_all(end, shares.receives));
-    let senders = on_tasks(&runtime, ends.senders, |end| put_all_async(end, shares.sends));
-    join_tasks(&runtime, senders);
-    let sums = join_threads(receivers);
-    shares.rate(start.elapsed(), &sums)
+    let (receivers, senders) = threads_beside(
+        ends.receivers,
+        |end| take_all(end, shares.receives),
+        || on_tasks(&runtime, ends.senders, |end| put_all_async(end, shares.sends)),
+    );
+    let (receiving, sums): (Vec<_>, Vec<_>) = receivers.into_iter().unzip();
+    let (sending, _) = join(&runtime, senders);
+    shares.rate(Span::total(sending.into_iter().chain(receiving)), &sums)
 }
