@@ -124,8 +124,8 @@ mod scenarios {
 
     fn events() -> Row {
         let row = Row::new("event, set on 10 000 futures, per waiter", Unit::Nanoseconds).floor(
-            "futures-intrusive calls the wakers under its lock, in the walk along the list; one \
-             that looks at the event then deadlocks",
+            "futures-intrusive and event-listener call the wakers under their lock, in the walk along \
+             the list; one that looks at the event then deadlocks",
         );
         contenders!(row, |C, n| freeing_futures::<C>(n),
             bifrons::Event,
@@ -225,7 +225,7 @@ mod scenarios {
             "std mutex and condvar": StdFlag,
             "usync mutex and condvar": UsyncFlag,
             "event-listener and flag": Listened,
-            "futures-intrusive": IntrusiveEvent,
+            "futures-intrusive (block_on)": IntrusiveEvent,
         )
     }
 

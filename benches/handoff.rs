@@ -23,8 +23,9 @@ fn main() {
 mod scenarios {
     use crate::adapters::{
         AsyncBaton, AsyncChannel, AsyncCrossfire, Baton, CondvarSemaphore, Crossbeam, Crossfire,
-        FairIntrusiveSemaphore, Flume, IntrusiveEvent, Kanal, Listened, MeaFlag, OurFlag, OurQueue,
-        ParkingLotFlag, Permits, StdFlag, TokioFlag, UsyncFlag, contenders,
+        FairIntrusiveSemaphore, Flume, IntrusiveEvent, IntrusiveSemaphore, Kanal, Listened,
+        MeaFlag, OurFlag, OurQueue, ParkingLotFlag, Permits, StdFlag, TokioFlag, UsyncFlag,
+        contenders,
     };
     use crate::harness::{Placement, Row, Unit, nanoseconds, tasks, threads};
     use crossbeam_utils::Backoff;
@@ -87,17 +88,19 @@ mod scenarios {
         }
     }
 
-    /// The sender of one channel and the receiver of another.
-    struct Link<S, R> {
+    /// Room for so many messages each way; no more than one is ever there.
+    const ROOM: usize = 64;
+
+    /// The sender of one channel and the receiver of another, for so many messages.
+    struct Link<S, R, const CAPACITY: usize = ROOM> {
         sender: S,
         receiver: R,
     }
 
-    /// Room for so many messages each way; no more than one is ever there.
-    const ROOM: usize = 64;
-
-    fn crossed<S, R>(channel: impl Fn() -> (S, R)) -> (Link<S, R>, Link<S, R>) {
-        let ((there, from_there), (back, from_back)) = (channel(), channel());
+    fn crossed<S, R, const CAPACITY: usize>(
+        channel: impl Fn(usize) -> (S, R),
+    ) -> (Link<S, R, CAPACITY>, Link<S, R, CAPACITY>) {
+        let ((there, from_there), (back, from_back)) = (channel(CAPACITY), channel(CAPACITY));
         (Link { sender: there, receiver: from_back }, Link { sender: back, receiver: from_there })
     }
 
@@ -122,8 +125,8 @@ mod scenarios {
     }
 
     macro_rules! async_ends {
-        ($($end:ty: $pair:expr, |$this:ident| $pass:expr, $wait:expr;)*) => {
-            $(impl AsyncEnd for $end {
+        ($([$($generics:tt)*] $end:ty: $pair:expr, |$this:ident| $pass:expr, $wait:expr;)*) => {
+            $(impl<$($generics)*> AsyncEnd for $end {
                 fn pair() -> (Self, Self) {
                     $pair
                 }
@@ -145,7 +148,8 @@ mod scenarios {
     type OfKanal = Link<kanal::Sender<u64>, kanal::Receiver<u64>>;
     type OfCrossbeam = Link<crossbeam_channel::Sender<u64>, crossbeam_channel::Receiver<u64>>;
     type OfFlume = Link<flume::Sender<u64>, flume::Receiver<u64>>;
-    type OfTokio = Link<tokio::sync::mpsc::Sender<u64>, tokio::sync::mpsc::Receiver<u64>>;
+    type OfTokio<const CAPACITY: usize = ROOM> =
+        Link<tokio::sync::mpsc::Sender<u64>, tokio::sync::mpsc::Receiver<u64>, CAPACITY>;
     type OfStd = Link<std::sync::mpsc::SyncSender<u64>, std::sync::mpsc::Receiver<u64>>;
     type OfRtrb = Link<rtrb::Producer<u64>, rtrb::Consumer<u64>>;
     type Array = crossfire::spsc::Array<u64>;
@@ -154,19 +158,19 @@ mod scenarios {
 
     ends! {
         Ours: bifrons::pipe::duplex(ROOM), |end| end.send(1).unwrap(), end.recv().unwrap();
-        OfKanal: crossed(|| kanal::bounded(ROOM)), |link|
+        OfKanal: crossed(kanal::bounded), |link|
             link.sender.send(1).unwrap(), link.receiver.recv().unwrap();
-        OfCrossbeam: crossed(|| crossbeam_channel::bounded(ROOM)), |link|
+        OfCrossbeam: crossed(crossbeam_channel::bounded), |link|
             link.sender.send(1).unwrap(), link.receiver.recv().unwrap();
-        OfFlume: crossed(|| flume::bounded(ROOM)), |link|
+        OfFlume: crossed(flume::bounded), |link|
             link.sender.send(1).unwrap(), link.receiver.recv().unwrap();
-        OfTokio: crossed(|| tokio::sync::mpsc::channel(ROOM)), |link|
+        OfTokio: crossed(tokio::sync::mpsc::channel), |link|
             link.sender.blocking_send(1).unwrap(), link.receiver.blocking_recv().unwrap();
-        OfStd: crossed(|| std::sync::mpsc::sync_channel(ROOM)), |link|
+        OfStd: crossed(std::sync::mpsc::sync_channel), |link|
             link.sender.send(1).unwrap(), link.receiver.recv().unwrap();
-        OfCrossfire: crossed(|| crossfire::spsc::bounded_blocking(ROOM)), |link|
+        OfCrossfire: crossed(crossfire::spsc::bounded_blocking), |link|
             link.sender.send(1).unwrap(), link.receiver.recv().unwrap();
-        OfRtrb: crossed(|| rtrb::RingBuffer::new(ROOM)), |link|
+        OfRtrb: crossed(rtrb::RingBuffer::new), |link|
             link.sender.push(1).unwrap(),
             {
                 let backoff = Backoff::new();
@@ -177,16 +181,16 @@ mod scenarios {
     }
 
     async_ends! {
-        Ours: bifrons::pipe::duplex(ROOM), |end|
+        [] Ours: bifrons::pipe::duplex(ROOM), |end|
             end.send_async(1).await.unwrap(), end.recv_async().await.unwrap();
-        OfKanal: crossed(|| kanal::bounded(ROOM)), |link|
+        [] OfKanal: crossed(kanal::bounded), |link|
             link.sender.as_async().send(1).await.unwrap(),
             link.receiver.as_async().recv().await.unwrap();
-        OfFlume: crossed(|| flume::bounded(ROOM)), |link|
+        [] OfFlume: crossed(flume::bounded), |link|
             link.sender.send_async(1).await.unwrap(), link.receiver.recv_async().await.unwrap();
-        OfTokio: crossed(|| tokio::sync::mpsc::channel(ROOM)), |link|
+        [const CAPACITY: usize] OfTokio<CAPACITY>: crossed(tokio::sync::mpsc::channel), |link|
             link.sender.send(1).await.unwrap(), link.receiver.recv().await.unwrap();
-        OfAsyncCrossfire: crossed(|| crossfire::spsc::bounded_async(ROOM)), |link|
+        [] OfAsyncCrossfire: crossed(crossfire::spsc::bounded_async), |link|
             link.sender.send(1).await.unwrap(), link.receiver.recv().await.unwrap();
     }
 
@@ -259,9 +263,9 @@ mod scenarios {
             "parking_lot mutex and condvar": ParkingLotFlag,
             "std mutex and condvar": StdFlag,
             "usync mutex and condvar": UsyncFlag,
-            "tokio Notify": tokio::sync::Notify,
+            "tokio Notify (block_on)": tokio::sync::Notify,
             "event-listener and flag": Listened,
-            "futures-intrusive": IntrusiveEvent,
+            "futures-intrusive (block_on)": IntrusiveEvent,
         )
     }
 
@@ -279,12 +283,16 @@ mod scenarios {
         let row = round_trips("semaphore", "threads").on(placement);
         contenders!(row, |S, n| of_threads::<Batons<Permits<S>>>(n),
             bifrons::Semaphore,
-            "mutex and condvar": CondvarSemaphore,
+            "parking_lot mutex and condvar": CondvarSemaphore,
             "saa": saa::Semaphore,
             "async-lock": async_lock::Semaphore,
-            "tokio": tokio::sync::Semaphore,
-            "mea": mea::semaphore::Semaphore,
-            "futures-intrusive": FairIntrusiveSemaphore,
+            "tokio (block_on)": tokio::sync::Semaphore,
+            "mea (block_on)": mea::semaphore::Semaphore,
+            "futures-intrusive (block_on)": FairIntrusiveSemaphore,
+        )
+        .reference(
+            "futures-intrusive (block_on, not FIFO)",
+            of_threads::<Batons<Permits<IntrusiveSemaphore>>>,
         )
     }
 
@@ -341,6 +349,9 @@ mod scenarios {
             "async-lock": async_lock::Semaphore,
             "saa": saa::Semaphore,
         )
+        .reference("futures-intrusive (not FIFO)", move |n| {
+            of_tasks::<Batons<Permits<IntrusiveSemaphore>>>(workers, n)
+        })
     }
 
     /// kanal hands an item into the future that waits, and a cancel loses it.
@@ -352,6 +363,7 @@ mod scenarios {
             "crossfire": AsyncCrossfire,
             "async-channel": AsyncChannel,
         )
+        .peer("tokio mpsc", move |n| of_tasks::<OfTokio<1>>(workers, n))
         .reference("kanal (a cancel loses items)", move |n| of_tasks::<Batons<Kanal>>(workers, n))
     }
 

@@ -23,8 +23,8 @@ fn main() {
 mod scenarios {
     use crate::adapters::{
         AsyncBaton, AsyncChannel, AsyncLock, AsyncSemaphore, Baton, BlockingLock,
-        FairIntrusiveSemaphore, Flume, IntrusiveEvent, IntrusiveLock, Kanal, Listened, OurQueue,
-        Permits, contenders,
+        FairIntrusiveSemaphore, Flume, IntrusiveEvent, IntrusiveLock, IntrusiveSemaphore, Kanal,
+        Listened, MixedCrossfire, OurQueue, Permits, TokioChannel, contenders,
     };
     use crate::harness::{Placement, Row, Unit, mops, nanoseconds, pin, runtime};
     use std::future::Future;
@@ -40,6 +40,8 @@ mod scenarios {
         }
         rows
     }
+
+    const UNFAIR: &str = "futures-intrusive (block_on, not FIFO)";
 
     /// So many threads, and as many tasks on as many workers.
     const SIDE: usize = 2;
@@ -94,9 +96,9 @@ mod scenarios {
             bifrons::Lock<u64>,
             "saa": saa::Mutex<u64>,
             "async-lock": async_lock::Mutex<u64>,
-            "mea": mea::mutex::Mutex<u64>,
+            "mea (block_on)": mea::mutex::Mutex<u64>,
             "tokio": tokio::sync::Mutex<u64>,
-            "futures-intrusive": IntrusiveLock,
+            "futures-intrusive (block_on)": IntrusiveLock,
         )
     }
 
@@ -120,10 +122,11 @@ mod scenarios {
             bifrons::Semaphore,
             "saa": saa::Semaphore,
             "async-lock": async_lock::Semaphore,
-            "mea": mea::semaphore::Semaphore,
-            "tokio": tokio::sync::Semaphore,
-            "futures-intrusive": FairIntrusiveSemaphore,
+            "mea (block_on)": mea::semaphore::Semaphore,
+            "tokio (block_on)": tokio::sync::Semaphore,
+            "futures-intrusive (block_on)": FairIntrusiveSemaphore,
         )
+        .reference(UNFAIR, acquisitions::<IntrusiveSemaphore>)
     }
 
     fn acquisitions<S: AsyncSemaphore>(n: u64) -> f64 {
@@ -169,9 +172,9 @@ mod scenarios {
     fn events(placement: Placement) -> Row {
         contenders!(ping_pong("event", placement), |B, n| round_trips::<B>(n),
             bifrons::Event,
-            "tokio Notify": tokio::sync::Notify,
+            "tokio Notify (block_on)": tokio::sync::Notify,
             "event-listener and flag": Listened,
-            "futures-intrusive": IntrusiveEvent,
+            "futures-intrusive (block_on)": IntrusiveEvent,
         )
     }
 
@@ -187,10 +190,11 @@ mod scenarios {
             bifrons::Semaphore,
             "saa": saa::Semaphore,
             "async-lock": async_lock::Semaphore,
-            "mea": mea::semaphore::Semaphore,
-            "tokio": tokio::sync::Semaphore,
-            "futures-intrusive": FairIntrusiveSemaphore,
+            "mea (block_on)": mea::semaphore::Semaphore,
+            "tokio (block_on)": tokio::sync::Semaphore,
+            "futures-intrusive (block_on)": FairIntrusiveSemaphore,
         )
+        .reference(UNFAIR, round_trips::<Permits<IntrusiveSemaphore>>)
     }
 
     /// kanal hands an item into the future that waits, and a cancel loses it.
@@ -198,7 +202,9 @@ mod scenarios {
         contenders!(ping_pong("queue, capacity 1", placement), |B, n| round_trips::<B>(n),
             OurQueue,
             "flume": Flume,
+            "crossfire": MixedCrossfire,
             "async-channel": AsyncChannel,
+            "tokio mpsc": TokioChannel,
         )
         .reference("kanal (a cancel loses items)", round_trips::<Kanal>)
     }

@@ -108,7 +108,7 @@ mod bytes {
                 let (reader, writer) = std::io::pipe().expect("the system has a pipe left");
                 threads(n, || write(writer, n), || read(reader, n))
             })
-            .peer("piper", |n| {
+            .peer("piper (block_on)", |n| {
                 let (reader, writer) = piper::pipe(BUFFER);
                 threads(n, || block_on(write_async(writer, n)), || block_on(read_async(reader, n)))
             })

@@ -82,7 +82,7 @@ mod scenarios {
             (senders, 1) => row.peer("std sync_channel", move |n| {
                 threads(n, Ends::many_senders(senders, std::sync::mpsc::sync_channel(capacity)))
             }),
-            _ => row,
+            _ => row.left_out("std sync_channel", "one receiver only"),
         }
     }
 
@@ -109,7 +109,7 @@ mod scenarios {
                 let ends = tokio::sync::mpsc::channel(capacity);
                 tasks(workers, n, Ends::many_senders(senders, ends))
             }),
-            _ => row,
+            _ => row.left_out("tokio mpsc", "one receiver only"),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::block_on;
 use super::semaphore::{AsyncSemaphore, BlockingSemaphore};
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Passed, it stays until it was waited for.
@@ -132,6 +132,22 @@ pub(crate) type Crossfire = Channel<crossfire::MTx<CrossfireArray>, crossfire::M
 pub(crate) type AsyncCrossfire =
     Channel<crossfire::MAsyncTx<CrossfireArray>, crossfire::MAsyncRx<CrossfireArray>>;
 
+/// From a thread to a task, and from a task to a thread: in crossfire these are different types.
+#[derive(Default)]
+pub(crate) struct MixedCrossfire {
+    to_task: ToTask,
+    to_thread: ToThread,
+}
+
+type ToTask = Channel<crossfire::MTx<CrossfireArray>, crossfire::MAsyncRx<CrossfireArray>>;
+type ToThread = Channel<crossfire::MAsyncTx<CrossfireArray>, crossfire::MRx<CrossfireArray>>;
+
+/// Its receiver wants to be borrowed mutably; the lock around it is always free.
+pub(crate) type TokioChannel = Channel<
+    tokio::sync::mpsc::Sender<u64>,
+    parking_lot_latest::Mutex<tokio::sync::mpsc::Receiver<u64>>,
+>;
+
 macro_rules! channels {
     ($($channel:ty: $new:expr;)*) => {
         $(impl Default for $channel {
@@ -150,6 +166,12 @@ channels! {
     AsyncChannel: async_channel::bounded(1);
     Crossfire: crossfire::mpmc::bounded_blocking(1);
     AsyncCrossfire: crossfire::mpmc::bounded_async(1);
+    ToTask: crossfire::mpmc::bounded_blocking_async(1);
+    ToThread: crossfire::mpmc::bounded_async_blocking(1);
+    TokioChannel: {
+        let (sender, receiver) = tokio::sync::mpsc::channel(1);
+        (sender, receiver.into())
+    };
 }
 
 blocking! {
@@ -199,6 +221,9 @@ blocking! {
     [] AsyncChannel: |it|
         it.sender.send_blocking(1).unwrap(), it.receiver.recv_blocking().unwrap();
     [] Crossfire: |it| it.sender.send(1).unwrap(), it.receiver.recv().unwrap();
+    [] MixedCrossfire: |it| it.to_task.sender.send(1).unwrap(), it.to_thread.receiver.recv().unwrap();
+    [] TokioChannel: |it|
+        it.sender.blocking_send(1).unwrap(), it.receiver.lock().blocking_recv().unwrap();
 }
 
 tasks! {
@@ -246,4 +271,9 @@ tasks! {
         it.sender.send_async(1).await.unwrap(), it.receiver.recv_async().await.unwrap();
     [] AsyncChannel: |it| it.sender.send(1).await.unwrap(), it.receiver.recv().await.unwrap();
     [] AsyncCrossfire: |it| it.sender.send(1).await.unwrap(), it.receiver.recv().await.unwrap();
+    [] MixedCrossfire: |it|
+        it.to_thread.sender.send(1).await.unwrap(), it.to_task.receiver.recv().await.unwrap();
+    [] TokioChannel: |it|
+        it.sender.send(1).await.unwrap(),
+        poll_fn(|cx| it.receiver.lock().poll_recv(cx)).await.unwrap();
 }

@@ -9,8 +9,8 @@ mod semaphore;
 
 pub(crate) use baton::{
     AsyncBaton, AsyncChannel, AsyncCrossfire, Baton, Crossbeam, Crossfire, Flume,
-    Intrusive as IntrusiveEvent, Kanal, Listened, MeaFlag, OurFlag, OurQueue, ParkingLotFlag,
-    Permits, StdFlag, TokioFlag, UsyncFlag,
+    Intrusive as IntrusiveEvent, Kanal, Listened, MeaFlag, MixedCrossfire, OurFlag, OurQueue,
+    ParkingLotFlag, Permits, StdFlag, TokioChannel, TokioFlag, UsyncFlag,
 };
 pub(crate) use futures::executor::block_on;
 pub(crate) use gate::Gate;

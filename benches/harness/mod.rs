@@ -18,6 +18,7 @@
 //! barges rather than one that hands over, for no row of locks asks for fairness. A semaphore of ours
 //! is first come, first served, so of semaphores the fair flavour is the peer, and the other one is
 //! shown as a reference; a semaphore that comes in one flavour only is a peer, whatever that is.
+//! "(block_on)" in a name says that threads drive its futures, for it has no face that blocks.
 //! Rows of threads on one CPU or on two are measured on Linux only.
 //!
 //! ```text
