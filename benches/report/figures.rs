@@ -19,7 +19,8 @@ pub(crate) fn measure(benches: &Path, directory: &Path, quick: bool) -> Result<(
         if file.exists() {
             fs::remove_file(&file)?;
         }
-        if !benches.join(name).with_extension("rs").exists() {
+        let file_or_folder = [benches.join(name).with_extension("rs"), benches.join(name)];
+        if !file_or_folder.iter().any(|path| path.exists()) {
             continue;
         }
         let cargo = env::var_os("CARGO").unwrap_or("cargo".into());
