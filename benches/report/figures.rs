@@ -12,8 +12,14 @@ use std::{env, fs};
 const BENCHES: [&str; 8] =
     ["uncontended", "contended", "mixed", "handoff", "broadcast", "queue", "pipe", "memory"];
 
-/// Runs those of the benches that are there; each saves its rows in `directory`.
-pub(crate) fn measure(benches: &Path, directory: &Path, quick: bool) -> Result<(), Box<dyn Error>> {
+/// Runs those of the benches that are there; each saves its rows in `directory`. What went wrong with
+/// our own rows, bench by bench.
+pub(crate) fn measure(
+    benches: &Path,
+    directory: &Path,
+    quick: bool,
+) -> Result<String, Box<dyn Error>> {
+    let mut wrong = String::new();
     for name in BENCHES {
         let file = directory.join(name).with_extension("jsonl");
         if file.exists() {
@@ -32,11 +38,15 @@ pub(crate) fn measure(benches: &Path, directory: &Path, quick: bool) -> Result<(
         let start = Instant::now();
         let output = command.output()?;
         if !output.status.success() {
-            return Err(format!("{name}: {}", String::from_utf8_lossy(&output.stderr)).into());
+            let said = format!("{name}: {}", String::from_utf8_lossy(&output.stderr));
+            if !file.exists() {
+                return Err(said.into());
+            }
+            wrong += &said;
         }
         println!("{name}: {:.0} s", start.elapsed().as_secs_f64());
     }
-    Ok(())
+    Ok(wrong)
 }
 
 pub(crate) struct Row {
@@ -45,6 +55,8 @@ pub(crate) struct Row {
     pub(crate) unit: String,
     pub(crate) rounds: u64,
     pub(crate) floor: Option<String>,
+    /// Who does not take part, and why.
+    pub(crate) left_out: Vec<String>,
     /// Over the best peer of each round.
     pub(crate) lead: Option<f64>,
     pub(crate) contenders: Vec<Contender>,
@@ -53,8 +65,12 @@ pub(crate) struct Row {
 pub(crate) struct Contender {
     pub(crate) name: String,
     pub(crate) standing: String,
-    /// Low, median, high; nothing if it hung.
+    /// Low, median, high; nothing if it hangs or fails.
     pub(crate) spread: Option<[f64; 3]>,
+    /// A figure a round, or nothing.
+    pub(crate) figures: Vec<Option<f64>>,
+    /// Which of its turns hang, or how it fails.
+    pub(crate) remark: String,
     /// Ours over this one.
     pub(crate) lead: Option<f64>,
 }
@@ -62,14 +78,16 @@ pub(crate) struct Contender {
 impl Row {
     fn parse(bench: &'static str, row: &Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let contenders = row["contenders"].as_array().into_iter().flatten();
-        let contenders = contenders.map(|who| {
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        let contenders = list(&row["contenders"]).into_iter().map(|who| {
             let figure = |key: &str| who[key].as_f64();
             Contender {
                 name: text(&who["name"]),
                 standing: text(&who["standing"]),
                 spread: figure("median")
                     .and_then(|median| Some([figure("low")?, median, figure("high")?])),
+                figures: list(&who["figures"]).iter().map(Value::as_f64).collect(),
+                remark: text(&who["remark"]),
                 lead: figure("lead").filter(|_| who["standing"] != "ours"),
             }
         });
@@ -79,6 +97,7 @@ impl Row {
             unit: text(&row["unit"]),
             rounds: row["rounds"].as_u64().unwrap_or_default(),
             floor: row["floor"].as_str().map(str::to_owned),
+            left_out: list(&row["left_out"]).iter().map(text).collect(),
             lead: row["lead"].as_f64(),
             contenders: contenders.collect(),
         }
@@ -95,6 +114,10 @@ impl Row {
     /// Whether it says how fast something is.
     pub(crate) fn is_speed(&self) -> bool {
         self.unit != "bytes" && self.unit != "allocations"
+    }
+
+    pub(crate) fn ours(&self) -> Option<&Contender> {
+        self.contenders.iter().find(|who| who.standing == "ours")
     }
 
     pub(crate) fn peers(&self) -> impl Iterator<Item = &Contender> {

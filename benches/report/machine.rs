@@ -10,12 +10,32 @@ pub(crate) fn describe() -> String {
     let cpus = thread::available_parallelism().map_or(1, usize::from);
     let compiler = env::var("RUSTC").unwrap_or("rustc".into());
     format!(
-        "- {} CPUs: {}\n- {}\n- {}\n",
-        cpus,
+        "- {cpus} CPUs: {}; curves over more threads and tasks than that are not to be had here\n\
+         - {}\n- {}\n- bifrons with {}\n",
         cpu().unwrap_or_else(|| env::consts::ARCH.into()),
         said_by("uname", &["-srm"]).unwrap_or_else(|| env::consts::OS.into()),
         said_by(&compiler, &["--version"]).unwrap_or_else(|| "an unknown compiler".into()),
+        parking_lot().unwrap_or_else(|| "an unknown parking_lot".into()),
     )
+}
+
+/// The one that the library itself uses; that of the benches may be another.
+fn parking_lot() -> Option<String> {
+    let cargo = env::var("CARGO").unwrap_or("cargo".into());
+    let tree = said_by(&cargo, &["tree", "--locked", "-e=normal", "--depth=1", "--prefix=none"])?;
+    let line = tree.lines().find(|line| line.starts_with("parking_lot v"))?;
+    Some(line.replacen(" v", " ", 1))
+}
+
+/// In bytes.
+pub(crate) fn second_level_cache() -> Option<u64> {
+    let size = cache_of_first_cpu(2, "size")?;
+    Some(size.strip_suffix('K')?.parse::<u64>().ok()? << 10)
+}
+
+fn cache_of_first_cpu(index: usize, what: &str) -> Option<String> {
+    let path = format!("/sys/devices/system/cpu/cpu0/cache/index{index}/{what}");
+    Some(fs::read_to_string(path).ok()?.trim().to_owned())
 }
 
 /// As Linux says it, with the caches.
@@ -24,9 +44,7 @@ fn cpu() -> Option<String> {
     let model = information.lines().find(|line| line.starts_with("model name"))?;
     let model = model.split_once(':')?.1.trim();
     let cache = |index: usize| {
-        let path = format!("/sys/devices/system/cpu/cpu0/cache/index{index}");
-        let read =
-            |file| Some(fs::read_to_string(format!("{path}/{file}")).ok()?.trim().to_owned());
+        let read = |what| cache_of_first_cpu(index, what);
         Some(format!("L{} {}", read("level")?, read("size")?))
     };
     let caches: Vec<String> = [0, 2, 3].into_iter().filter_map(cache).collect();

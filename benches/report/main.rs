@@ -27,8 +27,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let asks = |flag| env::args().any(|argument| argument == flag);
     let benches = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches");
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let mut wrong = String::new();
     if !asks("--again") {
-        figures::measure(&benches, directory, asks("--quick"))?;
+        wrong = figures::measure(&benches, directory, asks("--quick"))?;
     }
     let rows = figures::read(directory)?;
     let peers = figures::peers(&rows);
@@ -40,5 +41,5 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     chart::growth(&charts.join("growth.svg"), &rows)?;
     fs::write(benches.join("RESULTS.md"), table::results(&rows, &peers)?)?;
     println!("benches/RESULTS.md and benches/charts are written");
-    Ok(())
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.into()) }
 }
