@@ -27,8 +27,7 @@ mod scenarios {
         MeaFlag, OurFlag, OurQueue, ParkingLotFlag, Permits, StdFlag, TokioFlag, UsyncFlag,
         contenders,
     };
-    use crate::harness::{Placement, Row, Unit, nanoseconds, tasks, threads};
-    use crossbeam_utils::Backoff;
+    use crate::harness::{Placement, Row, Unit, nanoseconds, spin, tasks, threads};
     use futures::future::Either;
     use std::future::Future;
     use std::sync::{Arc, Mutex};
@@ -172,11 +171,8 @@ mod scenarios {
             link.sender.send(1).unwrap(), link.receiver.recv().unwrap();
         OfRtrb: crossed(rtrb::RingBuffer::new), |link|
             link.sender.push(1).unwrap(),
-            {
-                let backoff = Backoff::new();
-                while link.receiver.pop().is_err() {
-                    backoff.snooze();
-                }
+            while link.receiver.pop().is_err() {
+                spin();
             };
     }
 
@@ -308,7 +304,6 @@ mod scenarios {
         )
     }
 
-    /// The spinning one yields its CPU now and then, or it would take a time slice per message.
     fn pipes(placement: Placement) -> Row {
         let row = round_trips("pipe, duplex", "threads").on(placement);
         contenders!(row, |E, n| of_threads::<E>(n),

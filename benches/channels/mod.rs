@@ -2,9 +2,8 @@
 
 #![allow(dead_code, reason = "each bench uses its share")]
 
-use crate::harness::{Span, mops, runtime, threads_beside, threads_of};
+use crate::harness::{Span, mops, runtime, spin, threads_beside, threads_of};
 use bifrons::{BoundedQueue, pipe};
-use crossbeam_utils::Backoff;
 use crossfire::{mpmc, spsc};
 use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
@@ -84,23 +83,21 @@ tasks! {
     send: tokio_mpsc::Sender<u64>, recv: tokio_mpsc::Receiver<u64>;
 }
 
-/// It cannot wait, so it spins; and yields now and then, for the other end may need this CPU.
+/// It cannot wait, so it spins.
 impl Put for rtrb::Producer<u64> {
     fn put(&mut self, item: u64) {
-        let backoff = Backoff::new();
         while self.push(item).is_err() {
-            backoff.snooze();
+            spin();
         }
     }
 }
 
 impl Take for rtrb::Consumer<u64> {
     fn take(&mut self) -> u64 {
-        let backoff = Backoff::new();
         loop {
             match self.pop() {
                 Ok(item) => return item,
-                Err(_) => backoff.snooze(),
+                Err(_) => spin(),
             }
         }
     }

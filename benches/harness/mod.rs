@@ -35,7 +35,7 @@ mod place;
 mod start;
 mod turn;
 
-pub(crate) use place::{Placement, pin};
+pub(crate) use place::{Placement, pin, spin};
 pub(crate) use start::{
     Span, mops, nanoseconds, runtime, tasks, threads, threads_beside, threads_of,
 };

@@ -65,6 +65,15 @@ pub(crate) fn pin(index: usize) {
     }
 }
 
+/// A step of the wait of a peer that cannot wait. On one CPU the other end needs this one.
+pub(crate) fn spin() {
+    if PLACEMENT.load(Ordering::Relaxed) == Placement::OneCpu as u8 {
+        std::thread::yield_now();
+    } else {
+        std::hint::spin_loop();
+    }
+}
+
 /// Every peer that adapts to the number of CPUs reads it here, once and for all.
 fn count_cpus() {
     crossfire::detect_backoff_cfg();
