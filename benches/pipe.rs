@@ -30,9 +30,11 @@ mod messages {
     pub(super) fn rows() -> Vec<Row> {
         let mut rows = Vec::new();
         for capacity in [64, 1024] {
-            for placement in [Placement::TwoCpus, Placement::Free, Placement::OneCpu] {
-                rows.push(two_threads(capacity).on(placement));
-            }
+            rows.extend([
+                two_threads(capacity).on(Placement::TwoCpus).long(),
+                two_threads(capacity).on(Placement::Free),
+                two_threads(capacity).on(Placement::OneCpu),
+            ]);
             rows.extend([1, 2].map(|workers| two_tasks(workers, capacity)));
         }
         rows
@@ -89,9 +91,13 @@ mod bytes {
     struct Piece([u8; PIECE]);
 
     pub(super) fn rows() -> Vec<Row> {
-        let placements = [Placement::TwoCpus, Placement::Free, Placement::OneCpu];
-        let threads = placements.map(|placement| two_threads().on(placement));
-        threads.into_iter().chain([1, 2].map(two_tasks)).collect()
+        let mut rows = vec![
+            two_threads().on(Placement::TwoCpus).long(),
+            two_threads().on(Placement::Free),
+            two_threads().on(Placement::OneCpu),
+        ];
+        rows.extend([1, 2].map(two_tasks));
+        rows
     }
 
     fn row(what: &str) -> Row {

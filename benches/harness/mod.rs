@@ -15,9 +15,10 @@
 //! bench itself fails.
 //!
 //! Each peer comes in the flavour that is fastest for the row, where it has several: a lock that
-//! barges rather than one that hands over, for no row of locks asks for fairness. A semaphore of ours
-//! is first come, first served, so of semaphores the fair flavour is the peer, and the other one is
-//! shown as a reference; a semaphore that comes in one flavour only is a peer, whatever that is.
+//! barges rather than one that hands over. A semaphore of ours is first come, first served, so of
+//! semaphores the fair flavour is the peer, and the other one is shown as a reference; one that comes
+//! in one flavour only is a peer, whatever that is.
+//!
 //! "(block_on)" in a name says that threads drive its futures, for it has no face that blocks.
 //! Rows of threads on one CPU or on two are measured on Linux only.
 //!
@@ -131,7 +132,7 @@ impl Row {
         self
     }
 
-    /// Takes long turns: who runs where at the start of a turn decides too much of a short one.
+    /// Takes long turns: how the parties fall into step, or do not, decides too much of a short one.
     pub(crate) fn long(mut self) -> Self {
         self.long = true;
         self
