@@ -21,20 +21,21 @@ fn main() {
 }
 
 #[cfg(not(loom))]
+const PLACEMENTS: [harness::Placement; 3] =
+    [harness::Placement::TwoCpus, harness::Placement::Free, harness::Placement::OneCpu];
+
+#[cfg(not(loom))]
 mod messages {
+    use crate::PLACEMENTS;
     use crate::channels::{Ends, tasks, threads};
-    use crate::harness::{Placement, Row, Unit};
+    use crate::harness::{Row, Unit};
     use bifrons::pipe;
     use crossfire::spsc;
 
     pub(super) fn rows() -> Vec<Row> {
         let mut rows = Vec::new();
         for capacity in [64, 1024] {
-            rows.extend([
-                two_threads(capacity).on(Placement::TwoCpus).long(),
-                two_threads(capacity).on(Placement::Free),
-                two_threads(capacity).on(Placement::OneCpu),
-            ]);
+            rows.extend(PLACEMENTS.map(|placement| two_threads(capacity).on(placement)));
             rows.extend([1, 2].map(|workers| two_tasks(workers, capacity)));
         }
         rows
@@ -74,7 +75,8 @@ mod messages {
 
 #[cfg(not(loom))]
 mod bytes {
-    use crate::harness::{Placement, Row, Span, Unit, runtime, threads_of};
+    use crate::PLACEMENTS;
+    use crate::harness::{Row, Span, Unit, runtime, threads_of};
     use bifrons::pipe;
     use futures::executor::block_on;
     use std::hint::black_box;
@@ -91,13 +93,8 @@ mod bytes {
     struct Piece([u8; PIECE]);
 
     pub(super) fn rows() -> Vec<Row> {
-        let mut rows = vec![
-            two_threads().on(Placement::TwoCpus).long(),
-            two_threads().on(Placement::Free),
-            two_threads().on(Placement::OneCpu),
-        ];
-        rows.extend([1, 2].map(two_tasks));
-        rows
+        let threads = PLACEMENTS.map(|placement| two_threads().on(placement));
+        threads.into_iter().chain([1, 2].map(two_tasks)).collect()
     }
 
     fn row(what: &str) -> Row {

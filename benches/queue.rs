@@ -40,9 +40,7 @@ mod scenarios {
                 if capacity == 1 { row.long() } else { row }
             }));
         }
-        rows.extend(
-            CAPACITIES.map(|capacity| blocking((1, 1), capacity).on(Placement::TwoCpus).long()),
-        );
+        rows.extend(CAPACITIES.map(|capacity| blocking((1, 1), capacity).on(Placement::TwoCpus)));
         rows.extend([1, 64].map(|capacity| blocking((1, 1), capacity).on(Placement::OneCpu)));
         for capacity in CAPACITIES {
             rows.extend(SHAPES.map(|shape| asynchronous(2, shape, capacity)));

@@ -5,7 +5,7 @@ use super::{Contender, Effort, Row, Standing, Unit};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
-/// A contender that hung so often is asked no more in this row.
+/// Who hung so often is asked no more in this row.
 const MOST_HANGS: usize = 2;
 
 /// All turns of one contender.
@@ -83,8 +83,8 @@ impl<'a> Figures<'a> {
         Self { row, records: figures.into_iter().map(record).collect() }
     }
 
-    /// Why we have no place here: what ours did wrong.
-    pub(super) fn shame(&self) -> Option<String> {
+    /// How ours hangs or fails.
+    pub(super) fn wrong(&self) -> Option<String> {
         let ours = self.of_standing(Standing::Ours).next()?;
         let remark = ours.remark();
         (!remark.is_empty()).then_some(remark)

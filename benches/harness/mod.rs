@@ -127,12 +127,14 @@ impl Row {
         }
     }
 
+    /// On two CPUs the turns are long.
     pub(crate) fn on(mut self, placement: Placement) -> Self {
         self.placement = placement;
+        self.long |= placement == Placement::TwoCpus;
         self
     }
 
-    /// Takes long turns: how the parties fall into step, or do not, decides too much of a short one.
+    /// Takes long turns: whether the parties fall into step at first decides too much of a short one.
     pub(crate) fn long(mut self) -> Self {
         self.long = true;
         self
@@ -239,7 +241,7 @@ pub(crate) fn run(bench: &str, rows: Vec<Row>) {
     }
     let request = Request::read();
     let effort = if request.quick { QUICK } else { FULL };
-    let (mut lines, mut shame) = (String::new(), Vec::new());
+    let (mut lines, mut wrong) = (String::new(), Vec::new());
     for (index, row) in rows.iter().enumerate() {
         if !request.wants(row) {
             continue;
@@ -251,11 +253,11 @@ pub(crate) fn run(bench: &str, rows: Vec<Row>) {
         let figures = Figures::measure(row, index, effort);
         print!("{}", figures.describe());
         writeln!(lines, "{}", figures.json(bench)).expect("a string takes all");
-        shame.extend(figures.shame().map(|what| format!("{}: bifrons {what}", row.title())));
+        wrong.extend(figures.wrong().map(|what| format!("{}: bifrons: {what}", row.title())));
     }
     request.save(&lines);
-    if !shame.is_empty() {
-        eprintln!("{}", shame.join("\n"));
+    if !wrong.is_empty() {
+        eprintln!("{}", wrong.join("\n"));
         process::exit(1);
     }
 }
