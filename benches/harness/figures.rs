@@ -127,9 +127,9 @@ impl<'a> Figures<'a> {
         for (who, record) in self.row.contenders.iter().zip(&self.records) {
             let mut line = String::new();
             if let Some([low, middle, high]) = record.figures().and_then(spread) {
-                let lead = match who.standing {
-                    Standing::Ours => String::new(),
-                    _ => format!("x{:.2}", self.lead_over(record).unwrap_or(f64::NAN)),
+                let lead = match self.lead_over(record) {
+                    Some(lead) if who.standing != Standing::Ours => format!("x{lead:.2}"),
+                    _ => String::new(),
                 };
                 line = format!("{middle:>12.3}  ({low:.3} .. {high:.3})  {lead}  ");
             }

@@ -87,7 +87,7 @@ impl Row {
                 spread: figure("median")
                     .and_then(|median| Some([figure("low")?, median, figure("high")?])),
                 figures: list(&who["figures"]).iter().map(Value::as_f64).collect(),
-                remark: text(&who["remark"]),
+                remark: text(&who["remark"]).replace('|', "\\|"),
                 lead: figure("lead").filter(|_| who["standing"] != "ours"),
             }
         });
