@@ -83,10 +83,10 @@
 //!
 //! All of this works inside your own `loom::model`, with no other switch than
 //! `RUSTFLAGS="--cfg loom"`. Then `new` is not `const` and must be called inside the model, and a
-//! timeout may expire at any moment; from a thread's third on it yields first, so that loops of timed
-//! waits end. Outside a model the types do not work under that cfg: a loud failure is better than a
-//! primitive that the checker cannot see. Set `LOOM_MAX_PREEMPTIONS=3`: without a bound, all but the
-//! smallest models take very long.
+//! timeout may expire at any moment; from a thread's third timed sleep on (a timed lock has two) it
+//! yields first, so that loops of timed waits end. Outside a model the types do not work under that
+//! cfg: a loud failure is better than a primitive that the checker cannot see. Set
+//! `LOOM_MAX_PREEMPTIONS=3`: without a bound, all but the smallest models take very long.
 //!
 //! # Panics
 //!

@@ -411,6 +411,42 @@ fn wait_while_has_one_timeout_and_not_one_per_notification() {
     });
 }
 
+struct Panicking;
+
+impl Wake for Panicking {
+    fn wake(self: Arc<Self>) {
+        std::panic::panic_any("woken");
+    }
+}
+
+/// A notification that comes too late is passed on to a task whose waker panics.
+#[test]
+fn wait_while_releases_the_lock_if_what_it_passes_on_panics() {
+    let waker = Waker::from(Arc::new(Panicking));
+    let was_in_time = |time| {
+        let (lock, condition) = (Lock::new(()), Condition::new());
+        let deadline = Instant::now() + time;
+        thread::scope(|scope| {
+            let waiter = scope.spawn(|| {
+                panics(|| condition.wait_while_deadline(lock.lock(), |()| true, deadline))
+            });
+            eventually("it waits, or is over", || condition.waiting() == 1 || waiter.is_finished());
+            let mut next = pin!(condition.wait_async(lock.lock()));
+            assert!(next.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            let guard = lock.lock();
+            // The waiter, if it is still there.
+            let was_in_time = !panics(|| condition.notify_one());
+            eventually("the deadline passes", || Instant::now() > deadline);
+            drop(guard);
+            let panicked = waiter.join().unwrap();
+            assert!(lock.try_lock().is_some());
+            assert!(panicked || !was_in_time);
+            was_in_time
+        })
+    };
+    assert!([20, 200, 2_000, 20_000].into_iter().any(|ms| was_in_time(Duration::from_millis(ms))));
+}
+
 #[test]
 fn wait_while_looks_once_more_when_its_time_is_over() {
     let (lock, condition) = (Lock::new(0), Condition::new());

@@ -1634,3 +1634,26 @@ fn an_item_survives_the_panic_of_another_sender_s_waker() {
         assert_eq!(queue.pop(), Ok(2));
     });
 }
+
+#[test]
+fn a_wait_that_is_refused_survives_a_waker_whose_drop_panics() {
+    within_time(|| {
+        let condition = Condition::new();
+        let bomb = Hooks::on_drop(boom);
+        let (lock, other) = (Lock::new(0), Lock::new(0));
+        let mut first = pin!(condition.wait_async(lock.lock()));
+        assert!(poll_once(first.as_mut()).is_pending());
+        let mut second = Box::pin(condition.wait_async(other.lock()));
+        assert!(panics(|| bomb.poll(second.as_mut())).contains("two different locks"));
+        assert!(other.try_lock().is_some());
+
+        let (lock, owner) = (ReentrantLock::new(0), Owner::new());
+        let outer = lock.lock_as(&owner);
+        let alone = Condition::new();
+        let mut nested = Box::pin(alone.wait_async(lock.lock_as(&owner)));
+        assert!(panics(|| bomb.poll(nested.as_mut())).contains("not its owner's only one"));
+        assert_eq!(lock.depth(), 1);
+        drop(outer);
+        assert_eq!(bomb.drops.load(Ordering::SeqCst), 2);
+    });
+}

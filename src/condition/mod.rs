@@ -296,7 +296,11 @@ impl Condition {
             }
             match baton {
                 Some(baton) if may_wait => baton.spend(),
-                _ => return (guard, false),
+                baton => {
+                    // Before the guard is on its way out: a waker that panics here releases the lock.
+                    drop(baton);
+                    return (guard, false);
+                }
             }
             (guard, baton) = self.wait_for_notification(guard, deadline);
             // Notifications that keep coming make it no longer.

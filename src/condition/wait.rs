@@ -86,6 +86,7 @@ impl<'a, G: ConditionGuard> Notification<'a, G> {
         let Some(guard) = this.guard.take() else { finished("ConditionFuture") };
         let node = this.node.as_ref();
         if *this.outermost && !guard.is_outermost() {
+            let _stale = Stale::new(Some(waker));
             refuse(guard);
         }
         // SAFETY: in no list, and queued nowhere else; `drop` withdraws it.

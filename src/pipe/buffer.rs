@@ -24,10 +24,7 @@ const MAX_CAPACITY: usize = match 1_usize.checked_shl(40) {
 #[track_caller]
 fn storage(capacity: usize) -> usize {
     assert!(capacity > 0, "bifrons: a pipe of capacity 0");
-    assert!(
-        capacity <= MAX_CAPACITY,
-        "bifrons: a pipe of more than 2^40, or than half the address space"
-    );
+    assert!(capacity <= MAX_CAPACITY, "bifrons: a pipe of more than {MAX_CAPACITY}");
     capacity.next_power_of_two()
 }
 

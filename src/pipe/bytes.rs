@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 ///
 /// # Panics
 ///
-/// If `capacity` is 0, or beyond 2^40.
+/// If `capacity` is 0, or beyond 2^40 (with pointers of 32 bits 2^30).
 ///
 /// # Examples
 ///

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 ///
 /// # Panics
 ///
-/// If `capacity` is 0, or beyond 2^40.
+/// If `capacity` is 0, or beyond 2^40 (with pointers of 32 bits 2^30).
 #[track_caller]
 pub fn duplex<A, B>(capacity: usize) -> (Connection<A, B>, Connection<B, A>) {
     let (there, from_here) = simplex(capacity);
@@ -224,7 +224,7 @@ impl<S, R> fmt::Debug for Connection<S, R> {
 ///
 /// # Panics
 ///
-/// If `capacity` is 0, or beyond 2^40.
+/// If `capacity` is 0, or beyond 2^40 (with pointers of 32 bits 2^30).
 #[track_caller]
 pub fn duplex_bytes(capacity: usize) -> (ByteConnection, ByteConnection) {
     let (there, from_here) = bytes(capacity);

@@ -167,6 +167,8 @@ pub(super) struct Half<B, const SIDE: usize> {
     my_turn: usize,
     peer_turn: usize,
     registration: Registration,
+    /// Whether its stream has told of the end.
+    pub(super) is_terminated: bool,
     pace: Pace,
 }
 
@@ -192,6 +194,7 @@ impl<B, const SIDE: usize> Half<B, SIDE> {
             my_turn: 0,
             peer_turn: 0,
             registration: Registration::None,
+            is_terminated: false,
             pace: Pace::new(),
         }
     }

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 ///
 /// # Panics
 ///
-/// If `capacity` is 0, or beyond 2^40.
+/// If `capacity` is 0, or beyond 2^40 (with pointers of 32 bits 2^30).
 ///
 /// # Examples
 ///
@@ -295,7 +295,7 @@ pub struct Receiver<T> {
 impl<T> Receiver<T> {
     /// Whether a message may be read now, as far as is known without a look.
     #[inline]
-    pub(super) fn known_filled(&self) -> Result<(), Refusal> {
+    fn known_filled(&self) -> Result<(), Refusal> {
         if self.half.in_flight() > 0 {
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! The waiting operations of the message ends, and their stream and sink.
 
-use super::message::{Receiver, Refusal, Sender};
+use super::message::{Receiver, Sender};
 use crate::error::{RecvError, SendError};
 use crate::wait::finished;
 use futures_core::stream::FusedStream;
@@ -11,7 +11,7 @@ use std::fmt;
 use std::future::Future;
 use std::marker::PhantomPinned;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 pin_project! {
     /// The future of [`Sender::send_async`].
@@ -144,14 +144,16 @@ impl<T> Stream for Receiver<T> {
     type Item = T;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        self.poll_recv(cx).map(Result::ok)
+        let message = ready!(self.poll_recv(cx));
+        self.half.is_terminated = message.is_err();
+        Poll::Ready(message.ok())
     }
 }
 
-/// Terminated once the pipe has been found closed and drained.
+/// Terminated once it has ended.
 impl<T> FusedStream for Receiver<T> {
     fn is_terminated(&self) -> bool {
-        self.known_filled() == Err(Refusal::Closed)
+        self.half.is_terminated
     }
 }
 

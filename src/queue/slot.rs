@@ -39,6 +39,8 @@ impl<'a, T> Slot<'a, T> {
     ) -> Result<Option<Self>, PushError<T>> {
         let queue = self.queue;
         let Some((place, left)) = queue.ring.push_reserved(more) else {
+            // Before the item is on its way out: a sender's waker may panic.
+            drop(self);
             return Err(PushError(item));
         };
         let slot = match left {

@@ -233,13 +233,18 @@ impl Drop for MutexGuard<'_> {
 
 pub(crate) struct Condvar {
     inner: loom_sync::Condvar,
-    /// How many deadlines have passed here. Not loom's: it is one thread's.
-    expired: std::sync::atomic::AtomicU32,
+    /// How many timed sleeps there were. Not loom's: it is one thread's.
+    timed_sleeps: std::sync::atomic::AtomicU32,
 }
 
 impl Condvar {
     pub(crate) fn new() -> Self {
-        Self { inner: loom_sync::Condvar::new(), expired: std::sync::atomic::AtomicU32::new(0) }
+        // Before any deadline: no later look at the clock says the same.
+        LazyLock::force(&PATIENCE);
+        Self {
+            inner: loom_sync::Condvar::new(),
+            timed_sleeps: std::sync::atomic::AtomicU32::new(0),
+        }
     }
 
     #[track_caller]
@@ -260,7 +265,7 @@ impl Condvar {
     ) -> (MutexGuard<'a>, bool) {
         let mutex = guard.mutex;
         drop(guard);
-        if deadline == *PATIENCE || self.expired.fetch_add(1, Relaxed) >= AT_ONCE {
+        if deadline == *PATIENCE || self.timed_sleeps.fetch_add(1, Relaxed) >= AT_ONCE {
             yield_now();
         }
         (mutex.lock(), true)

@@ -5,7 +5,7 @@ use crate::panic_of;
 use bifrons::pipe::simplex;
 use bifrons::{SendError, block_on};
 use futures::sink::SinkExt;
-use futures::stream::{self, StreamExt};
+use futures::stream::{self, FusedStream, StreamExt};
 use futures::{Sink, Stream};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
@@ -22,6 +22,27 @@ fn a_receiver_is_a_stream_that_ends_with_the_pipe() {
     let squares: Vec<u32> = block_on(receiver.map(|i| i * i).collect());
     assert_eq!(squares, (0..100).map(|i| i * i).collect::<Vec<_>>());
     thread.join().unwrap();
+}
+
+#[test]
+fn a_receiver_is_terminated_once_its_stream_has_said_so() {
+    let (mut sender, mut receiver) = simplex(1);
+    sender.try_send(1).unwrap();
+    drop(sender);
+    let received = block_on(async {
+        let mut received = Vec::new();
+        loop {
+            // Skips what is terminated, and panics if that is everything.
+            futures::select! {
+                message = receiver.next() => match message {
+                    Some(number) => received.push(number),
+                    None => return received,
+                },
+            }
+        }
+    });
+    assert_eq!(received, [1]);
+    assert!(receiver.is_terminated());
 }
 
 #[test]
