@@ -336,9 +336,9 @@ impl<T> Ring<T> {
             match self.head.compare_exchange(word.0, next.0, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => {
                     let _pass = self.gate.enter();
-                    items.extend((0..count).map(|step| {
+                    items.extend(self.places(first, count).map(|(slot, position)| {
                         // SAFETY: claimed by this CAS, and the stamps say that the items are there.
-                        unsafe { self.take(self.advance(first, step)) }
+                        unsafe { slot.take(self.next_lap(position)) }
                     }));
                     return Ok((count as usize, word.is_waited_on()));
                 }
@@ -353,11 +353,18 @@ impl<T> Ring<T> {
     /// How many items are there from `first` on, without a gap, up to `max`.
     fn run(&self, first: u64, max: usize) -> u64 {
         let most = max.min(self.capacity()) as u64;
-        let is_there = |step: &u64| {
-            let position = self.advance(first, *step);
-            self.stamp(position) == position + 1
-        };
-        (0..most).take_while(is_there).count() as u64
+        let is_there = |(slot, position): &(&Slot<T>, u64)| slot.stamp() == position + 1;
+        self.places(first, most).take_while(is_there).count() as u64
+    }
+
+    /// The slots of `count` positions from `first` on, a lap at most.
+    fn places(&self, first: u64, count: u64) -> impl Iterator<Item = (&Slot<T>, u64)> {
+        let index = first & (self.one_lap - 1);
+        let (before, from) = self.slots.split_at(index as usize);
+        let here = &from[..from.len().min(count as usize)];
+        let next_lap = Self::wrap(first - index + self.one_lap);
+        let beyond = &before[..count as usize - here.len()];
+        here.iter().zip(first..).chain(beyond.iter().zip(next_lap..))
     }
 
     /// What it means that the head's place has no item: `Ok` with a newer word, to try again.
