@@ -411,6 +411,26 @@ fn wait_while_has_one_timeout_and_not_one_per_notification() {
     });
 }
 
+#[test]
+fn wait_while_releases_the_lock_if_the_drop_of_its_predicate_panics() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            std::panic::panic_any("dropped");
+        }
+    }
+    let (lock, condition) = (Lock::new(()), Condition::new());
+    for lets_go in [true, false] {
+        let bomb = Bomb;
+        let predicate = move |(): &mut ()| {
+            let _held = &bomb;
+            !lets_go
+        };
+        assert!(panics(|| condition.wait_while_timeout(lock.lock(), predicate, Duration::ZERO)));
+        assert!(is_free(&lock));
+    }
+}
+
 struct Panicking;
 
 impl Wake for Panicking {

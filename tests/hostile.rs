@@ -1636,6 +1636,32 @@ fn an_item_survives_the_panic_of_another_sender_s_waker() {
 }
 
 #[test]
+fn the_output_of_a_future_survives_a_drop_that_panics() {
+    /// Ready at once with a guard.
+    struct Bomb<'a>(&'a Lock<()>);
+    impl<'a> Future for Bomb<'a> {
+        type Output = LockGuard<'a, ()>;
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+            Poll::Ready(self.0.lock())
+        }
+    }
+    impl Drop for Bomb<'_> {
+        fn drop(&mut self) {
+            boom();
+        }
+    }
+    within_time(|| {
+        let lock = Lock::new(());
+        assert_eq!(panics(|| block_on(Bomb(&lock))), "boom");
+        assert!(!lock.is_locked());
+        assert_eq!(panics(|| block_on_timeout(Bomb(&lock), LONG)), "boom");
+        assert!(!lock.is_locked());
+        assert_eq!(panics(|| block_on_deadline(Bomb(&lock), Instant::now())), "boom");
+        assert!(!lock.is_locked());
+    });
+}
+
+#[test]
 fn a_wait_that_is_refused_survives_a_waker_whose_drop_panics() {
     within_time(|| {
         let condition = Condition::new();

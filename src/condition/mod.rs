@@ -289,23 +289,26 @@ impl Condition {
         // by its drop.
         let mut baton = Some(Baton::none());
         let mut may_wait = true;
-        loop {
+        let lets_go = loop {
             if !predicate(guard.view(Token(()))) {
                 Baton::spend_if_any(baton);
-                return (guard, true);
+                break true;
             }
             match baton {
                 Some(baton) if may_wait => baton.spend(),
                 baton => {
-                    // Before the guard is on its way out: a waker that panics here releases the lock.
                     drop(baton);
-                    return (guard, false);
+                    break false;
                 }
             }
             (guard, baton) = self.wait_for_notification(guard, deadline);
             // Notifications that keep coming make it no longer.
             may_wait = !deadline.is_some_and(is_past);
-        }
+        };
+        // Like the baton before the guard is on its way out, where it would be forgotten: both run user
+        // code, and a panic there has to release the lock.
+        drop(predicate);
+        (guard, lets_go)
     }
 
     /// [`wait`](Condition::wait) as a task of any executor.

@@ -187,7 +187,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 /// assert!(waited.is_err());
 /// ```
 pub fn block_on_timeout<F: Future>(future: F, timeout: Duration) -> Result<F::Output, TimedOut> {
-    drive(pin!(future), deadline_after(timeout)).ok_or(TimedOut)
+    block_until(future, deadline_after(timeout))
 }
 
 /// [`block_on`] until `deadline`; then the future is dropped. See [`block_on_timeout`].
@@ -200,5 +200,12 @@ pub fn block_on_timeout<F: Future>(future: F, timeout: Duration) -> Result<F::Ou
 ///
 /// [`TimedOut`] if the future was still pending.
 pub fn block_on_deadline<F: Future>(future: F, deadline: Instant) -> Result<F::Output, TimedOut> {
-    drive(pin!(future), Some(deadline)).ok_or(TimedOut)
+    block_until(future, Some(deadline))
+}
+
+fn block_until<F: Future>(future: F, deadline: Option<Instant>) -> Result<F::Output, TimedOut> {
+    // In a statement of its own: if the future's drop panics, an output on its way out is forgotten,
+    // and a variable is dropped.
+    let output = drive(pin!(future), deadline);
+    output.ok_or(TimedOut)
 }
