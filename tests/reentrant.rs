@@ -1459,25 +1459,64 @@ fn an_async_wait_of_an_owner_with_other_guards_is_refused() {
     assert!(is_free(&lock));
 }
 
-/// The hold that the first wait has given up is not there to be given up again.
+/// The hold that the first wait has given up is not there to be given up again. The guard that the
+/// refusal drops is restored by nobody.
 #[test]
 fn a_second_wait_of_one_owner_on_another_thread_is_refused() {
     let (lock, condition, owner) = (ReentrantLock::new(()), Condition::new(), Owner::new());
-    let (first, second) = (lock.lock_as(&owner), lock.lock_as(&owner));
+    let [first, second, third] = [(); 3].map(|()| lock.lock_as(&owner));
     thread::scope(|threads| {
         let waiter = threads.spawn(|| {
             let guard = condition.wait(first);
-            assert_eq!(lock.depth(), 2);
-            std::mem::forget(guard);
+            assert_eq!(lock.depth(), 1);
+            drop(guard);
         });
-        eventually("it waits", || condition.waiting() == 1);
-        let refused = panic_of(|| drop(condition.wait(second)));
-        assert!(refused.contains("not its owner's only one"), "{refused}");
+        eventually("it waits", || condition.waiting() == 1 && !lock.is_locked());
+        let blocking = || drop(condition.wait(second));
+        let task = || drop(block_on(condition.wait_async(third)));
+        for refused in [panic_of(blocking), panic_of(task)] {
+            assert!(refused.contains("not its owner's only one"), "{refused}");
+        }
         assert_eq!(condition.waiting(), 1);
         assert!(is_free(&lock));
         assert!(condition.notify_one());
         waiter.join().unwrap();
     });
+    assert!(is_free(&lock));
+}
+
+/// Two threads of an owner wait under two locks; others of its guards go meanwhile, and others' holds
+/// and its own begin and end. Each lock counts its own.
+#[test]
+fn guards_that_go_during_a_wait_are_not_restored() {
+    let (locks, owner) = ([0; 2].map(ReentrantLock::new), Owner::new());
+    for gone in 0..=3 {
+        let condition = [0; 2].map(|_| Condition::new());
+        thread::scope(|threads| {
+            let waiters = [0, 1].map(|i| {
+                let (lock, condition, owner) = (&locks[i], &condition[i], &owner);
+                let (first, others) = (lock.lock_as(owner), [(); 3].map(|()| lock.lock_as(owner)));
+                let waiter = threads.spawn(move || condition.wait(first));
+                eventually("it waits", || condition.waiting() == 1 && !lock.is_locked());
+                (waiter, Vec::from(others))
+            });
+            drop(locks[0].lock());
+            drop(locks[1].lock_as(&owner));
+            let waiters = waiters.map(|(waiter, mut others)| {
+                others.truncate(3 - gone);
+                (waiter, others)
+            });
+            assert!(locks.iter().all(is_free), "{gone}");
+            for (i, (waiter, others)) in waiters.into_iter().enumerate() {
+                assert_eq!(condition[i].notify_all(), 1);
+                let first = waiter.join().unwrap();
+                assert_eq!(locks[i].depth(), 4 - gone as u32);
+                assert!(locks[i].is_owned_by(&owner));
+                drop((first, others));
+            }
+        });
+        assert!(locks.iter().all(is_free), "{gone}");
+    }
 }
 
 #[test]
@@ -1542,7 +1581,7 @@ fn threads_and_owners_wait_on_one_condition() {
 }
 
 /// A wait has released the lock, and one of those whom that woke drops, on the waiting thread,
-/// another guard of the waiter, or waits with it: a mistake, but not one that others pay for.
+/// another guard of the waiter, or waits with it: nobody else pays for that.
 #[test]
 fn a_guard_given_up_during_its_owners_wait_takes_nothing_from_the_next_holder() {
     type Kept = RefCell<Option<ReentrantLockGuard<'static, AtomicU32>>>;
@@ -1571,8 +1610,8 @@ fn a_guard_given_up_during_its_owners_wait_takes_nothing_from_the_next_holder() 
         assert!(poll_with(&waker, wait.as_mut()).is_pending());
         let guard = condition.wait(guard);
         assert!(lock.is_owned_by_current_thread());
-        drop(guard);
-        // As documented: the depth that was restored counts the guard that is gone.
         assert_eq!(lock.depth(), 1);
+        drop(guard);
+        assert!(is_free(lock));
     }
 }

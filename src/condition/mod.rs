@@ -84,16 +84,16 @@ use std::time::{Duration, Instant};
 /// as it was, and the lock of the guard is released. So does an async wait with a guard of a
 /// [`ReentrantLock`](crate::ReentrantLock) whose owner has others: a cancelled wait would leave
 /// them without the lock. And so does any wait of an [`Owner`](crate::Owner) that waits already, on
-/// another thread; the guard that is dropped then counts as the mistake below.
+/// another thread.
 ///
 /// # Reentrant locks
 ///
 /// The blocking waits release a [`ReentrantLock`](crate::ReentrantLock) whatever its depth, and
-/// restore the depth before they return, also by a timeout or a panic. Dropping another guard of
-/// the same [`Owner`](crate::Owner) on another thread during such a wait is a mistake: the depth
-/// that is restored counts it, and the lock is never released; or, if that thread has locked anew, the
-/// drop ends the new hold. A blocking wait takes the lock itself
-/// again, so it also waits for another thread of its own owner that holds it meanwhile.
+/// restore the depth before they return, also by a timeout or a panic. Other guards of the same
+/// [`Owner`](crate::Owner), on other threads, give no lock meanwhile; one that is dropped during the
+/// wait is not restored, but if its thread has locked anew, it is that hold which ends first. A
+/// blocking wait takes the lock itself again, so it also waits for another thread of its own owner
+/// that holds it meanwhile.
 ///
 /// # Examples
 ///

@@ -2,6 +2,7 @@
 
 #![expect(unsafe_code, reason = "a guard is the right to the value behind it")]
 
+use super::owed::Owed;
 use super::{Hold, ReentrantLock, ReentrantLockFuture};
 use crate::sys::atomic::Ordering;
 use std::fmt;
@@ -77,15 +78,26 @@ impl<'a, T: ?Sized> Suspended<'a, T> {
         self.hold.depth() > 1
     }
 
-    pub(crate) fn relock_for_thread(self) -> ReentrantLockGuard<'a, T> {
+    /// Takes the lock again, as deep as there are guards of the owner left.
+    fn relock(&self) {
         self.lock.raw.lock();
-        self.lock.begin(self.hold);
+        if !self.is_nested() {
+            return self.lock.begin(self.hold);
+        }
+        let (lock, owner, others) =
+            (address_of(self.lock), self.hold.owner(), self.hold.depth() - 1);
+        let mut owed = Owed::lock();
+        let gone = owed.settle(lock, owner, others);
+        self.lock.begin(self.hold.shallower_by(gone));
+    }
+
+    pub(crate) fn relock_for_thread(self) -> ReentrantLockGuard<'a, T> {
+        self.relock();
         ReentrantLockGuard::new(self.lock, self.hold.owner())
     }
 
     pub(crate) fn relock_for_owner(self) -> OwnerGuard<'a, T> {
-        self.lock.raw.lock();
-        self.lock.begin(self.hold);
+        self.relock();
         OwnerGuard::new(self.lock, self.hold.owner())
     }
 
@@ -107,7 +119,9 @@ impl<T: ?Sized> Deref for ReentrantLockGuard<'_, T> {
 impl<T: ?Sized> Drop for ReentrantLockGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        let Some(hold) = self.held().map(Hold::shallower) else { return };
+        let Some(hold) = self.held().map(Hold::shallower) else {
+            return Owed::lock().add(address_of(self.lock), self.owner);
+        };
         // Relaxed: only this thread changes the word while it holds the lock; the raw lock
         // publishes.
         self.lock.hold.store(hold.0, Ordering::Relaxed);
@@ -196,7 +210,15 @@ impl<T: ?Sized> Deref for OwnerGuard<'_, T> {
 
 impl<T: ?Sized> Drop for OwnerGuard<'_, T> {
     fn drop(&mut self) {
-        let held = self.change(|hold| Some(hold.shallower()));
+        let leave = || self.change(|hold| Some(hold.shallower()));
+        let held = leave().or_else(|| {
+            let owed = Owed::lock();
+            let held = leave();
+            if held.is_none() {
+                owed.add(address_of(self.lock), self.owner);
+            }
+            held
+        });
         if held.is_some_and(|held| held.depth() == 1) {
             self.lock.release();
         }

@@ -17,7 +17,7 @@
 //! | (me, n) → (me, n + 1), n ≥ 1 | re-entry | thread face: load and store; owner face: CAS |
 //! | (me, n + 1) → (me, n), n ≥ 1 | a guard's drop | the same |
 //! | (me, 1) → 0 | the last guard's drop, which then releases the raw lock | the same |
-//! | (me, n) → 0 → (me, n) | a blocking wait on a condition | CAS; store |
+//! | (me, n) → 0 → (me, m) | a blocking wait on a condition; n − m guards are [gone](owed) by then | CAS; store |
 //!
 //! A thread's guards never leave it and its id is nobody else's, so while the word says "me" only
 //! this thread changes it: a plain load and store will do, and re-entry costs no read-modify-write.
@@ -48,6 +48,7 @@
 #![expect(unsafe_code, reason = "the guards, and each wait pairs its node with its own lock")]
 
 mod guard;
+mod owed;
 mod owner;
 
 pub(crate) use self::guard::Suspended;
@@ -95,7 +96,11 @@ impl Hold {
     }
     /// One level less.
     const fn shallower(self) -> Self {
-        if self.depth() == 1 { Self::NONE } else { Self(self.0 - 1) }
+        if self.depth() == 1 { Self::NONE } else { self.shallower_by(1) }
+    }
+    /// `levels` less, and still a hold.
+    const fn shallower_by(self, levels: u64) -> Self {
+        Self(self.0 - levels)
     }
 }
 

@@ -24,6 +24,13 @@ macro_rules! const_thread_local {
 }
 pub(crate) use const_thread_local;
 
+macro_rules! global {
+    ($(#[$attr:meta])* static $name:ident: $type:ty = $init:expr;) => {
+        ::loom::lazy_static! { $(#[$attr])* static ref $name: $type = $init; }
+    };
+}
+pub(crate) use global;
+
 /// Runs `op` on a loom object. While the thread unwinds from loom's own report, loom may refuse
 /// every operation by another panic; `fallback` then stands in for the result, so that the
 /// report survives and loops end.

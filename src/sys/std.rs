@@ -25,6 +25,14 @@ macro_rules! const_thread_local {
 }
 pub(crate) use const_thread_local;
 
+/// Declares a static that is a constant.
+macro_rules! global {
+    ($(#[$attr:meta])* static $name:ident: $type:ty = $init:expr;) => {
+        $(#[$attr])* static $name: $type = $init;
+    };
+}
+pub(crate) use global;
+
 pub(crate) mod atomic {
     pub(crate) use std::sync::atomic::{AtomicIsize, AtomicU8, AtomicU32, AtomicU64, Ordering};
 }

@@ -293,6 +293,26 @@ fn timed_wait_at_depth_2() {
     });
 }
 
+/// One of an owner's threads waits, and another drops a guard: before the wait, during it, or while
+/// the hold is restored, which then counts the guard or not. Nobody holds anything in the end.
+///
+/// Kills: a restoration that counts the guard that is gone, or lets go of the table too early; a drop
+/// that is written down without another look.
+#[test]
+fn guard_dropped_during_a_wait() {
+    explore("reentrant: guard dropped during a wait", || {
+        let lock = Arc::new(ReentrantLock::new(()));
+        let (owner, condition) = (Owner::new(), Condition::new());
+        let (first, second) = (lock.lock_as(&owner), holder(&lock, &owner));
+        let dropper = thread::spawn(move || drop(second));
+        let (first, notified) = condition.wait_timeout(first, SOON);
+        assert!(!notified && lock.is_owned_by(&owner));
+        drop(first);
+        dropper.join().unwrap();
+        assert_eq!((lock.depth(), lock.is_locked()), (0, false));
+    });
+}
+
 /// Two threads of the only owner: one tries while the other is between the raw lock and the word, on
 /// the way in or out. It is never refused, for there is nobody else.
 ///
