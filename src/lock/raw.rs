@@ -46,7 +46,8 @@
 //! unlock skips, and each wakes the front: first come, first served, until that thread had its
 //! turn or went away. The front may be a future that nobody polls, and then the lock is free while
 //! newcomers queue; so the thread that bars looks every now and then, and may take a free lock from
-//! wherever it stands. One thread bars at a time; another impatient one looks again later.
+//! wherever it stands. One thread bars at a time; another impatient one looks again later, and the
+//! later the more there are: who waits behind many for long shall not keep the CPU busy.
 //!
 //! # Handing over
 //!
@@ -551,7 +552,9 @@ impl RawLock {
         let mut wait = pin!(ThreadWait { lock: self, node: Node::new(()), barring: false });
         let mut is_patient = true;
         loop {
-            let (limit, is_deadline) = patience(deadline, is_patient);
+            // Who bars is the one that looks often.
+            let crowd = || if wait.barring { 0 } else { self.waiting() };
+            let (limit, is_deadline) = patience(deadline, is_patient, crowd);
             let drive = if is_patient { drive } else { drive_on };
             if drive(wait.as_mut(), limit).is_some() {
                 return true;

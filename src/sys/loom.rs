@@ -448,7 +448,11 @@ const AT_ONCE: u32 = 2;
 static PATIENCE: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// Patience ends once, and then the deadline counts: without one, a lost wake-up is a deadlock.
-pub(crate) fn patience(deadline: Option<Instant>, is_patient: bool) -> (Option<Instant>, bool) {
+pub(crate) fn patience(
+    deadline: Option<Instant>,
+    is_patient: bool,
+    _waiting: impl FnOnce() -> usize,
+) -> (Option<Instant>, bool) {
     match deadline {
         _ if !is_patient => (deadline, true),
         Some(_) => (Some(Instant::now()), false),

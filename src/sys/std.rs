@@ -49,6 +49,12 @@ const PATIENCE: Duration = Duration::from_micros(500);
 /// How often it looks from then on: whether nobody else does so any more, or whether the lock is free.
 const IMPATIENCE: Duration = Duration::from_millis(1);
 
+/// How many may look as often as that. A greater crowd takes its time: as many looks in all.
+const CROWD: usize = 8;
+
+/// How many times [`IMPATIENCE`] is the most.
+const MOST_CROWDS: usize = 100;
+
 /// Steps that a `poll` may wait in [`GapWait::pause_briefly`] before it must return.
 const GATE_STEPS: u32 = 6;
 
@@ -246,10 +252,19 @@ pub(crate) fn fresh(word: &atomic::AtomicU64) -> u64 {
     word.load(atomic::Ordering::Acquire)
 }
 
-/// Until when a blocked thread waits before it looks, for the first time while it is patient; and
-/// whether that is its deadline.
-pub(crate) fn patience(deadline: Option<Instant>, is_patient: bool) -> (Option<Instant>, bool) {
-    let limit = Instant::now() + if is_patient { PATIENCE } else { IMPATIENCE };
+/// Until when a blocked thread waits before it looks, for the first time while it is patient (and how
+/// many others wait does not matter yet); and whether that is its deadline.
+pub(crate) fn patience(
+    deadline: Option<Instant>,
+    is_patient: bool,
+    waiting: impl FnOnce() -> usize,
+) -> (Option<Instant>, bool) {
+    let wait = if is_patient {
+        PATIENCE
+    } else {
+        IMPATIENCE * (waiting() / CROWD).clamp(1, MOST_CROWDS) as u32
+    };
+    let limit = Instant::now() + wait;
     match deadline {
         Some(deadline) if deadline <= limit => (Some(deadline), true),
         _ => (Some(limit), false),
@@ -258,4 +273,36 @@ pub(crate) fn patience(deadline: Option<Instant>, is_patient: bool) -> (Option<I
 
 pub(crate) fn is_past(deadline: Instant) -> bool {
     Instant::now() >= deadline
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{IMPATIENCE, PATIENCE, patience};
+    use std::time::Instant;
+
+    #[test]
+    fn a_crowd_looks_no_more_often_than_a_few() {
+        let cases = [(0, 1), (1, 1), (15, 1), (16, 2), (100, 12), (801, 100), (usize::MAX, 100)];
+        for (waiting, times) in cases {
+            let before = Instant::now();
+            let (limit, is_deadline) = patience(None, false, || waiting);
+            let wait = IMPATIENCE * times;
+            assert!(!is_deadline, "{waiting}");
+            assert!(limit.unwrap() - wait >= before, "{waiting}");
+            assert!(limit.unwrap() - wait <= Instant::now(), "{waiting}");
+        }
+        let before = Instant::now();
+        let limit = patience(None, true, || unreachable!("not yet")).0.unwrap();
+        assert!(limit - PATIENCE >= before && limit - PATIENCE <= Instant::now());
+    }
+
+    #[test]
+    fn patience_ends_at_the_deadline() {
+        let now = Instant::now();
+        assert_eq!(patience(Some(now), true, || 0), (Some(now), true));
+        assert_eq!(patience(Some(now), false, || 0), (Some(now), true));
+        let late = now + 1_000 * PATIENCE;
+        assert!(patience(Some(late), true, || 0).0.is_some_and(|limit| limit < late));
+        assert!(!patience(Some(late), false, || 0).1);
+    }
 }
