@@ -83,17 +83,19 @@ use std::time::{Duration, Instant};
 /// Waiting under two different locks on one condition at the same time panics; the condition is
 /// as it was, and the lock of the guard is released. So does an async wait with a guard of a
 /// [`ReentrantLock`](crate::ReentrantLock) whose owner has others: a cancelled wait would leave
-/// them without the lock. And so does any wait of an [`Owner`](crate::Owner) that waits already, on
-/// another thread.
+/// them without the lock. And so does any wait with a guard whose hold another thread's wait has given
+/// up.
 ///
 /// # Reentrant locks
 ///
 /// The blocking waits release a [`ReentrantLock`](crate::ReentrantLock) whatever its depth, and
-/// restore the depth before they return, also by a timeout or a panic. Other guards of the same
-/// [`Owner`](crate::Owner), on other threads, give no lock meanwhile; one that is dropped during the
-/// wait is not restored, but if its thread has locked anew, it is that hold which ends first. A
-/// blocking wait takes the lock itself again, so it also waits for another thread of its own owner
-/// that holds it meanwhile.
+/// restore the depth before they return, also by a timeout or a panic. A blocking wait takes the lock
+/// itself again, so it also waits for another thread of its own owner that holds it meanwhile.
+///
+/// Other guards of the same [`Owner`](crate::Owner), on other threads, hold nothing during such a wait.
+/// One that is dropped by then is not restored. But the guards of an owner are not told apart: if one of
+/// its threads has locked anew, or waits in the same way, the drop may count there, and end that hold
+/// early. So drop them before or after the wait, or let the threads be owners of their own.
 ///
 /// # Examples
 ///

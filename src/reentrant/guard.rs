@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "a guard is the right to the value behind it")]
 
-use super::owed::Owed;
+use super::owed::{self, Key};
 use super::{Hold, ReentrantLock, ReentrantLockFuture};
 use crate::sys::atomic::Ordering;
 use std::fmt;
@@ -56,6 +56,10 @@ fn address_of<T: ?Sized>(lock: &ReentrantLock<T>) -> usize {
     std::ptr::from_ref(lock).addr()
 }
 
+fn key<T: ?Sized>(lock: &ReentrantLock<T>, owner: u64) -> Key {
+    (address_of(lock), owner)
+}
+
 /// A hold that has been given up for a while, with its depth.
 pub(crate) struct Suspended<'a, T: ?Sized> {
     lock: &'a ReentrantLock<T>,
@@ -84,11 +88,11 @@ impl<'a, T: ?Sized> Suspended<'a, T> {
         if !self.is_nested() {
             return self.lock.begin(self.hold);
         }
-        let (lock, owner, others) =
-            (address_of(self.lock), self.hold.owner(), self.hold.depth() - 1);
-        let mut owed = Owed::lock();
-        let gone = owed.settle(lock, owner, others);
-        self.lock.begin(self.hold.shallower_by(gone));
+        let (key, others) = (key(self.lock, self.hold.owner()), self.hold.depth() - 1);
+        self.lock.owed.with(|rows| {
+            let gone = owed::settle(rows, key, others);
+            self.lock.begin(self.hold.shallower_by(gone));
+        });
     }
 
     pub(crate) fn relock_for_thread(self) -> ReentrantLockGuard<'a, T> {
@@ -120,7 +124,7 @@ impl<T: ?Sized> Drop for ReentrantLockGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
         let Some(hold) = self.held().map(Hold::shallower) else {
-            return Owed::lock().add(address_of(self.lock), self.owner);
+            return self.lock.owed.with(|rows| owed::add(rows, key(self.lock, self.owner)));
         };
         // Relaxed: only this thread changes the word while it holds the lock; the raw lock
         // publishes.
@@ -212,12 +216,13 @@ impl<T: ?Sized> Drop for OwnerGuard<'_, T> {
     fn drop(&mut self) {
         let leave = || self.change(|hold| Some(hold.shallower()));
         let held = leave().or_else(|| {
-            let owed = Owed::lock();
-            let held = leave();
-            if held.is_none() {
-                owed.add(address_of(self.lock), self.owner);
-            }
-            held
+            self.lock.owed.with(|rows| {
+                let held = leave();
+                if held.is_none() {
+                    owed::add(rows, key(self.lock, self.owner));
+                }
+                held
+            })
         });
         if held.is_some_and(|held| held.depth() == 1) {
             self.lock.release();

@@ -17,7 +17,7 @@
 //! | (me, n) → (me, n + 1), n ≥ 1 | re-entry | thread face: load and store; owner face: CAS |
 //! | (me, n + 1) → (me, n), n ≥ 1 | a guard's drop | the same |
 //! | (me, 1) → 0 | the last guard's drop, which then releases the raw lock | the same |
-//! | (me, n) → 0 → (me, m) | a blocking wait on a condition; n − m guards are [gone](owed) by then | CAS; store |
+//! | (me, n) → 0 → (me, m) | a blocking wait on a condition; n − m guards of the owner are [gone](owed) by then | CAS; store |
 //!
 //! A thread's guards never leave it and its id is nobody else's, so while the word says "me" only
 //! this thread changes it: a plain load and store will do, and re-entry costs no read-modify-write.
@@ -59,7 +59,7 @@ use self::owner::thread_id;
 use crate::error::TimedOut;
 use crate::lock::RawLock;
 use crate::sys::atomic::{AtomicU64, Ordering};
-use crate::sys::{GapWait, Gate, const_fn, deadline_after};
+use crate::sys::{GapWait, Gate, SideTable, const_fn, deadline_after};
 use crate::wait::{Node, State, finished};
 use futures_core::FusedFuture;
 use pin_project_lite::pin_project;
@@ -154,6 +154,7 @@ pub struct ReentrantLock<T: ?Sized> {
     raw: RawLock,
     hold: AtomicU64,
     gate: Gate,
+    owed: SideTable,
     data: T,
 }
 
@@ -168,7 +169,13 @@ impl<T> ReentrantLock<T> {
     const_fn! {
         /// A free lock around `value`.
         pub const fn new(value: T) -> Self {
-            Self { raw: RawLock::new(), hold: AtomicU64::new(0), gate: Gate::new(), data: value }
+            Self {
+                raw: RawLock::new(),
+                hold: AtomicU64::new(0),
+                gate: Gate::new(),
+                owed: SideTable::new(),
+                data: value,
+            }
         }
     }
 

@@ -1,68 +1,65 @@
 //! Guards that are dropped while the hold of their owner is given up.
 //!
 //! A blocking wait on a condition gives up all that its owner holds, and restores it when it returns.
-//! A guard that another thread of the owner drops in between, or a waker that the wait calls, finds
-//! no hold to leave. Its drop is written down here, and the next restoration on that lock for that
-//! owner is so much shallower.
+//! A guard of that owner which another of its threads drops in between, or a waker that the wait
+//! calls, finds no hold to leave. Its drop is written down here, and the next restoration on that lock
+//! for that owner is so much shallower.
 //!
 //! # Invariant
 //!
 //! For each lock and owner: depth of the hold, if it is the owner's, + depths given up − drops owed =
 //! guards that are alive, those of the waiting calls included. So a drop is owed only while somebody
 //! has given up more than its own guard, and when the last of these restores, all of it is settled.
+//! The guards of an owner are not told apart: of two waits, the first to return settles.
 //!
 //! A restoration of more than one guard holds the table from its look until the lock's word says
 //! "me", and a drop holds it from its last look at the word until it is written down: neither misses
 //! the other. Changes of the word without the table (locking anew, leaving that) move guards and depth
 //! alike.
 //!
-//! The table is one for all locks: it is asked for by nested waits and by the drops described, and a
-//! lock pays no byte for it.
+//! A lock pays no byte for the table ([`SideTable`]): it is asked for by nested waits and by the drops
+//! described.
 
-use crate::lock::{Lock, LockGuard};
-use crate::sys::global;
+use crate::sys::Rows;
 
-/// Drops owed to one lock by one owner.
-struct Entry {
-    lock: usize,
-    owner: u64,
-    drops: u64,
+/// Which lock, and which owner.
+pub(super) type Key = (usize, u64);
+
+/// One more drop.
+pub(super) fn add(rows: &mut Rows, key: Key) {
+    match rows.iter_mut().find(|row| row.0 == key) {
+        Some((_, drops)) => *drops += 1,
+        None => rows.push((key, 1)),
+    }
 }
 
-global! {
-    static OWED: Lock<Vec<Entry>> = Lock::new(Vec::new());
+/// At most `most` drops, which are owed no more.
+pub(super) fn settle(rows: &mut Rows, key: Key, most: u64) -> u64 {
+    let Some(at) = rows.iter().position(|row| row.0 == key) else { return 0 };
+    let drops = &mut rows[at].1;
+    let settled = most.min(*drops);
+    *drops -= settled;
+    if *drops == 0 {
+        rows.swap_remove(at);
+    }
+    settled
 }
 
-/// The table, locked.
-pub(super) struct Owed(LockGuard<'static, Vec<Entry>>);
+#[cfg(test)]
+mod tests {
+    use super::{add, settle};
 
-impl Owed {
-    #[cold]
-    pub(super) fn lock() -> Self {
-        Self(OWED.lock())
-    }
-
-    fn position(&self, lock: usize, owner: u64) -> Option<usize> {
-        self.0.iter().position(|entry| (entry.lock, entry.owner) == (lock, owner))
-    }
-
-    /// One more drop.
-    #[cold]
-    pub(super) fn add(mut self, lock: usize, owner: u64) {
-        match self.position(lock, owner) {
-            Some(at) => self.0[at].drops += 1,
-            None => self.0.push(Entry { lock, owner, drops: 1 }),
+    #[test]
+    fn each_lock_and_owner_has_a_row_until_it_is_settled() {
+        let (mut rows, ours, others) = (Vec::new(), (8, 1), [(8, 2), (16, 1)]);
+        for key in [ours, others[0], ours, others[1], ours] {
+            add(&mut rows, key);
         }
-    }
-
-    /// At most `most` drops, which are owed no more.
-    pub(super) fn settle(&mut self, lock: usize, owner: u64, most: u64) -> u64 {
-        let Some(at) = self.position(lock, owner) else { return 0 };
-        let settled = most.min(self.0[at].drops);
-        self.0[at].drops -= settled;
-        if self.0[at].drops == 0 {
-            self.0.swap_remove(at);
-        }
-        settled
+        assert_eq!(rows, [(ours, 3), (others[0], 1), (others[1], 1)]);
+        assert_eq!([0, 2].map(|most| settle(&mut rows, ours, most)), [0, 2]);
+        assert_eq!(rows[0], (ours, 1));
+        assert_eq!([2, 2].map(|most| settle(&mut rows, ours, most)), [1, 0]);
+        assert_eq!(others.map(|key| settle(&mut rows, key, u64::MAX)), [1, 1]);
+        assert!(rows.is_empty());
     }
 }

@@ -6,7 +6,7 @@
     reason = "the one place that names the platform"
 )]
 
-use super::panicking;
+use super::{Rows, panicking};
 use ::loom::sync as loom_sync;
 use std::cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,13 +23,6 @@ macro_rules! const_thread_local {
     };
 }
 pub(crate) use const_thread_local;
-
-macro_rules! global {
-    ($(#[$attr:meta])* static $name:ident: $type:ty = $init:expr;) => {
-        ::loom::lazy_static! { $(#[$attr])* static ref $name: $type = $init; }
-    };
-}
-pub(crate) use global;
 
 /// Runs `op` on a loom object. While the thread unwinds from loom's own report, loom may refuse
 /// every operation by another panic; `fallback` then stands in for the result, so that the
@@ -367,6 +360,28 @@ impl PollSpin {
 pub(crate) fn prefetch_to_write<T>(_place: *const T) {}
 
 pub(crate) fn prefetch_to_read<T>(_place: *const T) {}
+
+/// Each object has a table of its own: loom keeps no static until the last thread has ended.
+pub(crate) struct SideTable {
+    mutex: Mutex,
+    rows: std::sync::Mutex<Rows>,
+}
+
+impl SideTable {
+    pub(crate) fn new() -> Self {
+        Self { mutex: Mutex::new(), rows: std::sync::Mutex::new(Rows::new()) }
+    }
+
+    #[track_caller]
+    pub(crate) fn with<R>(&self, change: impl FnOnce(&mut Rows) -> R) -> R {
+        let _held = self.mutex.lock();
+        // In use only while loom refuses every operation: see `checked`.
+        match self.rows.try_lock() {
+            Ok(mut rows) => change(&mut rows),
+            Err(_) => change(&mut Rows::new()),
+        }
+    }
+}
 
 /// The gaps between claiming a place in a ring and publishing it. Who waits for one is blocked until
 /// somebody leaves a gap, whoever it is, and then looks again.

@@ -20,7 +20,7 @@
 //! | [`Gate`] | nothing; a waiter backs off | a count of those who left a gap; a waiter sleeps until it moves | two spinners starve the third thread in loom's scheduler |
 //! | [`fresh`] | a load | a read-modify-write that changes nothing | loom may feed a stale value to a retry loop for ever |
 //! | `const_thread_local!` | a constant, without destructor | loom's thread-local | loom has no constants |
-//! | `global!` | a static | loom's, made at its first use in each execution | likewise |
+//! | [`SideTable`] | one for the process | one in each object | likewise, and its statics end before its threads |
 //! | [`DataCell`] | a cell | a cell whose exclusive use loom checks | |
 //!
 //! Under loom every operation on a loom object runs inside `catch_unwind` while the thread is
@@ -67,6 +67,9 @@ mod shared {
     }
 }
 pub(crate) use shared::deadline_after;
+
+/// Counts, by an object's address and something beside it.
+pub(crate) type Rows = Vec<((usize, u64), u64)>;
 
 /// An id that is never given out again, below 2^48, and never 0.
 ///

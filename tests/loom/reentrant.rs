@@ -353,3 +353,16 @@ fn only_owner_meets_itself() {
         assert!(!lock.is_locked());
     });
 }
+
+/// Nobody notifies: loom reports that, and what unwinds then, guards of both faces and a wait that
+/// restores its depth, neither aborts nor hides it. One execution, for there is one thread.
+#[test]
+#[should_panic(expected = "deadlock")]
+fn deadlock_is_reported() {
+    explore("reentrant: deadlock is reported", || {
+        let (locks, owner) = ([0; 2].map(ReentrantLock::new), Owner::new());
+        let _thread = (locks[0].lock(), locks[0].lock());
+        let (_outer, inner) = (locks[1].lock_as(&owner), locks[1].lock_as(&owner));
+        drop(Condition::new().wait(inner));
+    });
+}
