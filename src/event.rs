@@ -35,7 +35,9 @@
 use crate::error::TimedOut;
 use crate::sys::atomic::{AtomicU32, Ordering};
 use crate::sys::{Spin, const_fn, deadline_after, is_past};
-use crate::wait::{Epoch, Locked, Node, Place, Stamp, State, WaitQueue, discard, drive, finished};
+use crate::wait::{
+    Epoch, Locked, Node, Place, Stamp, State, WaitQueue, discard, drive_by, finished,
+};
 use futures_core::FusedFuture;
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -172,13 +174,14 @@ impl Event {
 
     #[cold]
     fn wait_slow(&self) {
-        let mut spin = Spin::new();
+        let mut spin = Spin::for_signal();
         while spin.again() {
             if self.is_set() {
                 return;
             }
         }
-        crate::block_on(self.wait_async());
+        let waited = self.drive(None);
+        debug_assert!(waited.is_some(), "there is no deadline");
     }
 
     /// [`wait`](Event::wait) for at most `timeout`; zero only looks, and what the clock cannot
@@ -226,7 +229,11 @@ impl Event {
         if deadline.is_some_and(is_past) {
             return Err(TimedOut);
         }
-        drive(pin!(self.wait_async()), deadline).ok_or(TimedOut)
+        self.drive(deadline).ok_or(TimedOut)
+    }
+
+    fn drive(&self, deadline: Option<Instant>) -> Option<()> {
+        drive_by(pin!(self.wait_async()), deadline, Spin::for_signal())
     }
 
     /// Waits as a task of any executor, from the first poll on.

@@ -50,8 +50,8 @@ pub use self::wait::{ConditionFuture, ConditionWhileFuture};
 use self::guard::sealed::{Relock, Token};
 use self::wait::{Baton, Notification};
 use crate::sys::atomic::{AtomicU32, Ordering};
-use crate::sys::{const_fn, deadline_after, is_past};
-use crate::wait::{Epoch, Locked, Stamp, State, WaitQueue, drive, finished, wake};
+use crate::sys::{Spin, const_fn, deadline_after, is_past};
+use crate::wait::{Epoch, Locked, Stamp, State, WaitQueue, drive_by, finished, wake};
 use std::fmt;
 use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
@@ -212,7 +212,7 @@ impl Condition {
     ) -> (G, Option<Baton<'_>>) {
         let mut notification = pin!(Notification::new(self, guard, false));
         let mut wait = BlockingWait(notification.as_mut());
-        let baton = match drive(wait.0.as_mut(), deadline) {
+        let baton = match drive_by(wait.0.as_mut(), deadline, Spin::for_signal()) {
             Some(baton) => Some(baton),
             None => wait.0.as_mut().settle(),
         };

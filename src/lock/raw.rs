@@ -65,7 +65,7 @@
 
 use crate::sys::atomic::{AtomicU32, Ordering};
 use crate::sys::{SKIP_LIMIT, Spin, const_fn, is_past, patience};
-use crate::wait::{Finally, Locked, Node, Place, State, WaitQueue, discard, drive, drive_on, wake};
+use crate::wait::{Finally, Locked, Node, Place, State, WaitQueue, discard, drive_by, wake};
 use pin_project_lite::pin_project;
 use std::mem;
 use std::pin::{Pin, pin};
@@ -555,8 +555,9 @@ impl RawLock {
             // Who bars is the one that looks often.
             let crowd = || if wait.barring { 0 } else { self.waiting() };
             let (limit, is_deadline) = patience(deadline, is_patient, crowd);
-            let drive = if is_patient { drive } else { drive_on };
-            if drive(wait.as_mut(), limit).is_some() {
+            // Who has waited for long sleeps at once.
+            let spin = if is_patient { Spin::new() } else { Spin::none() };
+            if drive_by(wait.as_mut(), limit, spin).is_some() {
                 return true;
             }
             if is_deadline {

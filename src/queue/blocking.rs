@@ -39,7 +39,7 @@ use super::ring::{Blocked, Refusal};
 use super::waiter::{Closed, HasHandoff, Receivers, Senders, Side, Waiter};
 use crate::error::{PopTimeoutError, PushTimeoutError, TryPopError, TryPushError};
 use crate::sys::{Spin, UnsafeCell, is_past};
-use crate::wait::{Node, State, drive};
+use crate::wait::{Node, State, drive_by};
 use pin_project_lite::pin_project;
 use std::future::poll_fn;
 use std::marker::PhantomPinned;
@@ -189,7 +189,8 @@ impl<T> BoundedQueue<T> {
         deadline: Option<Instant>,
     ) -> Result<(), PushTimeoutError<T>> {
         let mut item = item;
-        let mut spin = self.spin(Spin::before_help());
+        let progress = || self.ring.progress();
+        let mut spin = self.spin(Spin::before_help()).beside(&progress);
         let hopeless = deadline.is_some_and(is_past);
         loop {
             match self.try_push_again(item) {
@@ -210,7 +211,7 @@ impl<T> BoundedQueue<T> {
             };
             wait.as_mut().poll(cx, attempt, |_| ())
         }));
-        let result = drive(push, deadline);
+        let result = drive_by(push, deadline, Spin::new().beside(&progress));
         let wait = wait.project();
         match result {
             Some(Ok(())) => Ok(()),
@@ -229,7 +230,7 @@ impl<T> BoundedQueue<T> {
         let take = |handoff: &Handoff<T>| unsafe { handoff.take() };
         let mut wait = pin!(Helped::<T, Receivers>::new(self, None));
         let pop = pin!(poll_fn(|cx| wait.as_mut().poll(cx, |queue, _| queue.pop_once(), take)));
-        let result = drive(pop, deadline);
+        let result = drive_by(pop, deadline, Spin::new().beside(&|| self.ring.progress()));
         let wait = wait.project();
         match result {
             Some(result) => result.map_err(|Closed| PopTimeoutError::Closed),
@@ -240,18 +241,19 @@ impl<T> BoundedQueue<T> {
 
     /// Who looks again at once follows the other side item by item, from cache to cache; who stays
     /// away for a moment finds a run of items or of room, if the queue is wide enough for one.
-    fn spin(&self, narrow: Spin) -> Spin {
+    fn spin<'a>(&self, narrow: Spin<'a>) -> Spin<'a> {
         if self.ring.capacity() >= WIDE { Spin::coarse() } else { narrow }
     }
 
     /// Repeats `attempt` while it finds the queue empty and spinning may pay; `None`: still empty.
     pub(super) fn spin_pop<R>(
         &self,
-        narrow: Spin,
+        narrow: Spin<'_>,
         deadline: Option<Instant>,
         mut attempt: impl FnMut() -> Result<R, TryPopError>,
     ) -> Option<Result<R, PopTimeoutError>> {
-        let mut spin = self.spin(narrow);
+        let progress = || self.ring.progress();
+        let mut spin = self.spin(narrow).beside(&progress);
         let hopeless = deadline.is_some_and(is_past);
         loop {
             match attempt() {

@@ -9,6 +9,7 @@
 use super::{Rows, panicking};
 use ::loom::sync as loom_sync;
 use std::cell;
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
 use std::sync::atomic::Ordering::Relaxed;
@@ -283,23 +284,36 @@ impl Condvar {
 }
 
 /// Exhausted at once.
-pub(crate) struct Spin;
+#[derive(Clone, Copy)]
+pub(crate) struct Spin<'a>(PhantomData<&'a ()>);
 
-impl Spin {
+impl<'a> Spin<'a> {
     pub(crate) const fn new() -> Self {
-        Self
+        Self(PhantomData)
+    }
+
+    pub(crate) const fn for_signal() -> Self {
+        Self(PhantomData)
+    }
+
+    pub(crate) const fn none() -> Self {
+        Self(PhantomData)
     }
 
     pub(crate) const fn on_contended_word() -> Self {
-        Self
+        Self(PhantomData)
     }
 
     pub(crate) const fn coarse() -> Self {
-        Self
+        Self(PhantomData)
     }
 
     pub(crate) const fn before_help() -> Self {
-        Self
+        Self(PhantomData)
+    }
+
+    pub(crate) fn beside(self, _progress: &'a impl Fn() -> u64) -> Self {
+        self
     }
 
     pub(crate) fn again(&mut self) -> bool {

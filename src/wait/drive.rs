@@ -6,7 +6,7 @@
 
 use super::parker::Parker;
 use crate::error::TimedOut;
-use crate::sys::{Arc, deadline_after, is_past, thread_local, yield_now};
+use crate::sys::{Arc, Spin, deadline_after, is_past, thread_local, yield_now};
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -31,7 +31,7 @@ impl Local {
         &self,
         mut op: Pin<&mut F>,
         deadline: Option<Instant>,
-        spins: bool,
+        spin: Spin<'_>,
     ) -> Option<F::Output> {
         let mut nesting = Nesting::enter(self);
         let mut cx = Context::from_waker(&self.waker);
@@ -53,7 +53,7 @@ impl Local {
                 expired = deadline.is_some_and(is_past);
             } else {
                 woke_itself = false;
-                expired = !self.parker.park(deadline, spins);
+                expired = !self.parker.park(deadline, spin);
                 nesting.took_token |= !expired;
             }
         }
@@ -91,24 +91,20 @@ thread_local! {
 
 /// Runs `op` on this thread until it is ready (`Some`) or `deadline` has passed (`None`).
 pub(crate) fn drive<F: Future>(op: Pin<&mut F>, deadline: Option<Instant>) -> Option<F::Output> {
-    drive_with(op, deadline, true)
+    drive_by(op, deadline, Spin::new())
 }
 
-/// [`drive`] for what has waited for long: it parks without a spin.
-pub(crate) fn drive_on<F: Future>(op: Pin<&mut F>, deadline: Option<Instant>) -> Option<F::Output> {
-    drive_with(op, deadline, false)
-}
-
+/// [`drive`] with another look than the usual one before the thread sleeps.
 #[inline]
-fn drive_with<F: Future>(
+pub(crate) fn drive_by<F: Future>(
     mut op: Pin<&mut F>,
     deadline: Option<Instant>,
-    spins: bool,
+    spin: Spin<'_>,
 ) -> Option<F::Output> {
     LOCAL
-        .try_with(|local| local.run(op.as_mut(), deadline, spins))
+        .try_with(|local| local.run(op.as_mut(), deadline, spin))
         // The thread is being torn down and its parker is gone: one for this wait alone.
-        .unwrap_or_else(|_| Local::new().run(op, deadline, spins))
+        .unwrap_or_else(|_| Local::new().run(op, deadline, spin))
 }
 
 /// Runs a future to its end on this thread.

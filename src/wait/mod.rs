@@ -105,7 +105,7 @@ mod queue;
 
 pub(crate) use self::batch::{Finally, Stale, WakeBatch, discard, wake};
 pub use self::drive::{block_on, block_on_deadline, block_on_timeout};
-pub(crate) use self::drive::{drive, drive_on};
+pub(crate) use self::drive::{drive, drive_by};
 pub(crate) use self::epoch::{Epoch, Stamp};
 pub(crate) use self::list::{Node, Place, State};
 pub(crate) use self::queue::{Locked, WaitQueue};

@@ -35,13 +35,12 @@ impl Parker {
     /// Sleeps until somebody calls [`Parker::unpark`], or has called it since the last return.
     /// `false`: the deadline has passed. Only the thread that owns the parker calls this.
     ///
-    /// Where `spins`, it looks for a moment first.
-    pub(crate) fn park(&self, deadline: Option<Instant>, spins: bool) -> bool {
+    /// For as long as `spin` says it looks first.
+    pub(crate) fn park(&self, deadline: Option<Instant>, mut spin: Spin<'_>) -> bool {
         if deadline.is_some_and(is_past) {
             return false;
         }
-        let mut spin = Spin::new();
-        while spins && spin.again() {
+        while spin.again() {
             if self.take_token() {
                 return true;
             }

@@ -195,6 +195,13 @@ impl<T> Ring<T> {
         }
     }
 
+    /// Grows with each item that is pushed or popped.
+    pub(super) fn progress(&self) -> u64 {
+        // Relaxed: a hint to who waits.
+        let position = |word: &AtomicU64| Word(word.load(Ordering::Relaxed)).position();
+        position(&self.tail).wrapping_add(position(&self.head))
+    }
+
     pub(super) fn capacity(&self) -> usize {
         self.slots.len()
     }

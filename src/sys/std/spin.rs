@@ -4,6 +4,7 @@ use super::{const_thread_local, yield_now};
 use std::cell::Cell;
 use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 /// Doubling rounds of pauses (1 + 2 + 4 + …) before the first yield of a [`Spin`]: two CPUs meet in
 /// them.
@@ -24,6 +25,18 @@ const LATE_PAUSE: u32 = 16;
 
 /// Yields of a [`Pace`] after its pauses.
 const YIELD_ROUNDS: u32 = 7;
+
+/// What yields may cost a wait on the average, in nanoseconds.
+const FAIR_YIELD: u32 = 16_000;
+
+/// What the others may take for each step that they do, in nanoseconds: half a wake-up.
+const STEP: u32 = 1_000;
+
+/// One that takes longer counts as this.
+const LONGEST_YIELD: Duration = Duration::from_millis(10);
+
+/// As long as they are short, one of so many and one more is timed.
+const UNTIMED: u8 = 3;
 
 /// Who has lost a race backs off by 2^4 pauses at first, and by 2^6 at most.
 const COLLISION_ROUND: u32 = 4;
@@ -60,8 +73,9 @@ const MOST_MEETINGS: u32 = 8192;
 /// A bounded busy wait: doubling pauses, then yields and pauses in turn, then no more.
 ///
 /// Where the pauses bring nothing and the first yields do, whom the thread waits for needs its CPU;
-/// then it leaves the pauses out for a while.
-pub(crate) struct Spin {
+/// then it leaves the pauses out for a while. Where yields take long it leaves out those.
+#[derive(Clone, Copy)]
+pub(crate) struct Spin<'a> {
     /// Early pauses to come, and how long the next one is.
     pauses: u32,
     length: u32,
@@ -72,6 +86,8 @@ pub(crate) struct Spin {
     begun: bool,
     /// Whether it ends at once where it leaves the pauses out.
     only_with_pauses: bool,
+    /// Counts what others do meanwhile: see [`Yields`].
+    progress: Option<&'a dyn Fn() -> u64>,
 }
 
 /// How far a thread's last [`Spin`] came that paused.
@@ -85,10 +101,11 @@ enum Course {
 
 const_thread_local! {
     static LAST_SPIN: Cell<(Restraint, Course)> = Cell::new((Restraint::new(), Course::Ended));
+    static YIELDS: Cell<Yields> = Cell::new(Yields::new());
     static MEETINGS: Cell<u32> = Cell::new(0);
 }
 
-impl Spin {
+impl<'a> Spin<'a> {
     #[inline]
     pub(crate) const fn new() -> Self {
         Self {
@@ -99,7 +116,26 @@ impl Spin {
             learns: true,
             begun: false,
             only_with_pauses: false,
+            progress: None,
         }
+    }
+
+    /// For one event, which another thread brings about in a moment or does not.
+    #[inline]
+    pub(crate) const fn for_signal() -> Self {
+        Self { progress: Some(&|| 0), ..Self::new() }
+    }
+
+    /// The same, with a count of what others do meanwhile.
+    #[inline]
+    pub(crate) fn beside(self, progress: &'a impl Fn() -> u64) -> Self {
+        Self { progress: Some(progress), ..self }
+    }
+
+    /// None at all.
+    #[inline]
+    pub(crate) const fn none() -> Self {
+        Self { pauses: 0, late_rounds: LATE_ROUNDS, learns: false, ..Self::new() }
     }
 
     /// On a word that its owner keeps changing.
@@ -137,9 +173,18 @@ impl Spin {
                 self.note(Course::Ended);
                 return false;
             }
+            0 if !Yields::may_pay() => {
+                self.late_rounds = LATE_ROUNDS;
+                self.note(Course::Ended);
+                return false;
+            }
             late if late % 2 == 0 => {
                 self.note(Course::Yielded);
-                yield_now();
+                if !Yields::try_one(self.progress) {
+                    // One look more.
+                    self.late_rounds = LATE_ROUNDS;
+                    return true;
+                }
             }
             _ => pause(self.late_pause),
         }
@@ -236,8 +281,9 @@ impl Pace {
             }
             self.thread.learn(false, LONGEST_RESTRAINT);
         }
-        for _ in 0..YIELD_ROUNDS {
-            yield_now();
+        let mut rounds = if Yields::may_pay() { YIELD_ROUNDS } else { 0 };
+        while rounds > 0 {
+            rounds = if Yields::try_one(Some(&|| 0)) { rounds - 1 } else { 0 };
             if look() > 0 {
                 return true;
             }
@@ -379,6 +425,65 @@ impl Restraint {
     }
 }
 
+/// What this thread has learnt of yields.
+///
+/// Where the CPU is wanted only by those who meet here, a yield is the cheapest way to let them go on.
+/// Beside a thread that does not wait it gives away a whole slice, while a sleeper has the CPU back as
+/// soon as it is woken. So the longer yields take, the more waits do without. But that thread may be one
+/// of those who do what is waited for, and lots of it: then all is well. So what they have done meanwhile
+/// counts; of a wait where nobody can tell nothing is learnt; and where two threads wait for each other
+/// it was a stranger.
+#[derive(Clone, Copy)]
+struct Yields {
+    /// Waits to come that do without.
+    left: u8,
+    /// Yields to come that are not timed.
+    untimed: u8,
+    /// What one costs: a mean, in nanoseconds, in which the last one counts an eighth.
+    mean: u32,
+}
+
+impl Yields {
+    const fn new() -> Self {
+        Self { left: 0, untimed: 0, mean: 0 }
+    }
+
+    /// Whether a wait should yield at all.
+    fn may_pay() -> bool {
+        let own = YIELDS.get();
+        let left = own.left.saturating_sub(1);
+        YIELDS.set(Self { left, ..own });
+        own.left == 0
+    }
+
+    /// Yields, and learns from it, unless there is no `progress` to be seen. `false`: not once more in
+    /// this wait.
+    fn try_one(progress: Option<&dyn Fn() -> u64>) -> bool {
+        let own = YIELDS.get();
+        let Some(progress) = progress.filter(|_| own.untimed == 0) else {
+            YIELDS.set(Self { untimed: own.untimed.saturating_sub(1), ..own });
+            yield_now();
+            return true;
+        };
+        let (before, begin) = (progress(), Instant::now());
+        yield_now();
+        let took = begin.elapsed();
+        let own = own.learn(took, progress().wrapping_sub(before));
+        YIELDS.set(own);
+        own.left == 0
+    }
+
+    /// One took so long, and others did so many steps.
+    fn learn(self, took: Duration, steps: u64) -> Self {
+        let took = took.min(LONGEST_YIELD).as_nanos() as u32;
+        let steps = u32::try_from(steps).unwrap_or(u32::MAX);
+        let cost = took.saturating_sub(steps.saturating_mul(STEP));
+        let mean = self.mean - self.mean / 8 + cost / 8;
+        let left = u8::try_from(mean / FAIR_YIELD).unwrap_or(u8::MAX);
+        Self { left, untimed: if left == 0 { UNTIMED } else { 0 }, mean }
+    }
+}
+
 /// A part of a ring is worth waiting for.
 fn longest(capacity: u64, most: u32) -> u32 {
     (capacity / 8).clamp(1, u64::from(most)) as u32
@@ -393,9 +498,56 @@ fn pause(count: u32) {
 #[cfg(test)]
 mod tests {
     use super::{
-        FULL_CREDIT, LONGEST_POLL_SPIN, MOST_MEETINGS, POLL_RESTRAINT, POLL_SPIN, PollSpin,
+        FULL_CREDIT, LONGEST_POLL_SPIN, MOST_MEETINGS, POLL_RESTRAINT, POLL_SPIN, PollSpin, Spin,
+        UNTIMED, YIELDS, Yields,
     };
     use std::thread;
+    use std::time::Duration;
+
+    #[test]
+    fn long_yields_become_rare_and_short_ones_come_back() {
+        let slice = Duration::from_micros(1_500);
+        let mut yields = Yields::new().learn(Duration::from_micros(2), 0);
+        assert_eq!((yields.left, yields.untimed), (0, UNTIMED));
+        yields = yields.learn(slice, 0);
+        assert!(yields.left > 0 && yields.untimed == 0, "once is enough");
+        for _ in 0..100 {
+            let next = yields.learn(slice, 0);
+            assert!(next.left >= yields.left);
+            yields = next;
+        }
+        assert!((80..=100).contains(&yields.left), "as the mean says: {}", yields.left);
+        for _ in 0..50 {
+            yields = yields.learn(Duration::from_micros(2), 0);
+        }
+        assert_eq!(yields.left, 0);
+        assert_eq!(yields.learn(Duration::MAX, 0).learn(Duration::MAX, 0).left, 146);
+    }
+
+    #[test]
+    fn a_long_yield_in_which_much_was_done_is_none() {
+        let (slice, much) = (Duration::from_micros(1_500), [1_500, 1 << 40, u64::MAX]);
+        for steps in much {
+            assert_eq!(Yields::new().learn(slice, steps).left, 0, "{steps}");
+        }
+        assert!(Yields::new().learn(slice, 100).left > 0);
+    }
+
+    #[test]
+    fn a_spin_leaves_out_the_yields_as_often_as_was_learnt() {
+        let looks = |mut spin: Spin<'_>| (0..).take_while(|_| spin.again()).count();
+        let all = looks(Spin::on_contended_word());
+        for spin in [Spin::on_contended_word(), Spin::for_signal(), Spin::coarse()] {
+            YIELDS.set(Yields { left: 2, untimed: u8::MAX, mean: 0 });
+            let counts = [0; 4].map(|_| looks(spin));
+            assert!(counts[0] < 5 && counts[1] < 5, "pauses at most: {counts:?}");
+            assert!(counts[2] >= 12 && counts[3] >= 12, "all again: {counts:?}");
+        }
+        YIELDS.set(Yields { left: 1, untimed: 0, mean: 0 });
+        assert!(looks(Spin::on_contended_word()) < all);
+        assert_eq!(looks(Spin::on_contended_word()), all);
+        assert_eq!(looks(Spin::none()), 0);
+    }
 
     /// How often a wait looks that finds nothing, or finds something at once.
     fn looks(spin: &PollSpin, finds: bool) -> u32 {
