@@ -244,6 +244,7 @@ mod scenarios {
         for threads in [events, conditions, semaphores, queues, pipes] {
             rows.extend(ONE_AND_TWO.map(threads));
         }
+        rows.extend([conditions, semaphores, queues].map(|threads| threads(Placement::BusyCpu)));
         for tasks in [events_async, conditions_async, semaphores_async, queues_async, pipes_async] {
             rows.extend(CURRENT_AND_TWO.map(|(runtime, workers, placement)| {
                 tasks(&format!("tasks on {runtime}"), workers).on(placement)

@@ -130,7 +130,7 @@ impl Row {
     /// On two CPUs the turns are long.
     pub(crate) fn on(mut self, placement: Placement) -> Self {
         self.placement = placement;
-        self.long |= placement == Placement::TwoCpus;
+        self.long |= matches!(placement, Placement::TwoCpus | Placement::BusyCpu);
         self
     }
 

@@ -12,6 +12,8 @@ pub(crate) enum Placement {
     OneCpu,
     /// In turn on the first and the second CPU that we may use.
     TwoCpus,
+    /// As [`OneCpu`](Self::OneCpu), and beside them runs a thread that never waits.
+    BusyCpu,
 }
 
 impl Placement {
@@ -20,6 +22,7 @@ impl Placement {
             Self::Free => "free",
             Self::OneCpu => "one CPU",
             Self::TwoCpus => "two CPUs",
+            Self::BusyCpu => "one busy CPU",
         }
     }
 
@@ -27,7 +30,7 @@ impl Placement {
     const fn cpus(self) -> usize {
         match self {
             Self::Free => 0,
-            Self::OneCpu => 1,
+            Self::OneCpu | Self::BusyCpu => 1,
             Self::TwoCpus => 2,
         }
     }
@@ -52,14 +55,23 @@ pub(super) fn place(placement: Placement) {
     }
     count_cpus();
     pin(0);
+    if placement == Placement::BusyCpu {
+        // It ends with the process.
+        std::thread::spawn(|| {
+            loop {
+                std::hint::spin_loop();
+            }
+        });
+    }
 }
 
 /// Puts this thread where the row wants its `index`th one.
 pub(crate) fn pin(index: usize) {
     const ONE: u8 = Placement::OneCpu as u8;
+    const BUSY: u8 = Placement::BusyCpu as u8;
     const TWO: u8 = Placement::TwoCpus as u8;
     match PLACEMENT.load(Ordering::Relaxed) {
-        ONE => system::confine(&system::allowed()[..1]),
+        ONE | BUSY => system::confine(&system::allowed()[..1]),
         TWO => system::confine(&system::allowed()[index % 2..][..1]),
         _ => {}
     }
