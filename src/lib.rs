@@ -51,6 +51,18 @@
 //! `acquire_many_owned_async`, …) take an `Arc` and return what borrows nothing. The blocking face
 //! never panics because a runtime is present; but a thread that it parks polls no tasks meanwhile.
 //!
+//! # Spinning
+//!
+//! A thread that has to wait looks again for a few microseconds, and gives its CPU away a few times,
+//! before it parks. Where others keep the CPU busy, giving it away costs a whole slice; then a thread
+//! that waits for an [`Event`], a [`Condition`], a queue or a pipe soon leaves that out. One that waits
+//! for a [`Lock`] or a [`Semaphore`] does not learn it, for there the slice may go to whoever will
+//! unlock: two threads that wait for each other by semaphores alone, on one CPU that a third one keeps
+//! busy, lose about 1 ms a time.
+//!
+//! A future that finds what it wants is ready at once, however often: there is no budget after which a
+//! task gives way. A task that hardly ever waits should yield to its executor now and then.
+//!
 //! # Cancel safety
 //!
 //! What dropping a future keeps, loses and passes on. A timed face that runs out of time ends its
