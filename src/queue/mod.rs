@@ -64,10 +64,11 @@ use std::time::{Duration, Instant};
 ///
 /// # Spinning
 ///
-/// A thread looks again for a few microseconds before it parks. A poll looks once; but where waiters
-/// were lately woken from other threads, a poll of a push, a pop or a stream looks up to 16 times,
-/// with a pause of the CPU before each, and up to 64 times while that pays. A run of polls in vain
-/// ends it; and where a task goes on meeting the other side, every 8192nd wait sleeps in any case.
+/// A thread looks again for a few microseconds, and gives its CPU away a few times, before it parks. A
+/// poll looks once; but where waiters were lately woken from other threads, a poll of a push, a pop or
+/// a stream looks up to 16 times, with a pause of the CPU before each, and up to 64 times while that
+/// pays. A run of polls in vain ends it; and where a task goes on meeting the other side, every 8192nd
+/// wait sleeps in any case.
 ///
 /// # Memory effects
 ///
