@@ -90,7 +90,12 @@ impl<'a> Rows<'a> {
     fn ping_pong(&self) -> Vec<Option<Target>> {
         let target = |row: &Row| {
             let (_, place) = row.name.split_once("ping-pong of threads, ")?;
-            self.at_most(&row.label(), if place == "one CPU" { ONE_CPU } else { TWO_CPUS })
+            let most = match place {
+                "one CPU" => ONE_CPU,
+                "two CPUs" => TWO_CPUS,
+                _ => return None,
+            };
+            self.at_most(&row.label(), most)
         };
         self.0.iter().map(target).collect()
     }
