@@ -84,7 +84,7 @@ use std::time::{Duration, Instant};
 /// as it was, and the lock of the guard is released. So does an async wait with a guard of a
 /// [`ReentrantLock`](crate::ReentrantLock) whose owner has others: a cancelled wait would leave
 /// them without the lock. And so does any wait with a guard whose hold another thread's wait has given
-/// up.
+/// up, unless the owner has locked anew.
 ///
 /// # Reentrant locks
 ///

@@ -17,8 +17,8 @@
 //! the other. Changes of the word without the table (locking anew, leaving that) move guards and depth
 //! alike.
 //!
-//! A lock pays no byte for the table ([`crate::sys::SideTable`]): it is asked for by nested waits and by the drops
-//! described.
+//! A lock pays no byte for the table ([`crate::sys::SideTable`]): it is asked for by nested waits and
+//! by the drops described.
 
 use crate::sys::Rows;
 

@@ -241,7 +241,8 @@ impl Collision {
 ///
 /// A look takes the line of the other's index away from it. It had better come late when the other
 /// is about to do much, and early when it is about to do one thing; what the last look has found
-/// tells which. Where pauses bring nothing, the other end waits for this CPU, and gets it.
+/// tells which. Where pauses bring nothing, the other end waits for this CPU, and gets it, unless
+/// [`Yields`] have turned out to go to others.
 #[derive(Clone, Copy)]
 pub(crate) struct Pace {
     /// Pauses before the first look.
