@@ -4,7 +4,6 @@ use super::ring::Refusal;
 use super::{BoundedQueue, PopManyFuture, PushManyFuture};
 use crate::error::{PopError, PopTimeoutError, PushError, TryPopError};
 use crate::sys::{GapWait, Spin, WAKE_BATCH, deadline_after};
-use crate::wait::drive;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
@@ -146,7 +145,7 @@ impl<T> BoundedQueue<T> {
         {
             return result;
         }
-        let result = drive(pin!(self.pop_many_async(items, max)), deadline);
+        let result = self.drive(pin!(self.pop_many_async(items, max)), deadline);
         match result {
             Some(result) => result.map_err(PopTimeoutError::from),
             None => self.try_pop_many(items, max).map_err(TryPopError::at_deadline),

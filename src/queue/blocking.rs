@@ -211,7 +211,7 @@ impl<T> BoundedQueue<T> {
             };
             wait.as_mut().poll(cx, attempt, |_| ())
         }));
-        let result = drive_by(push, deadline, Spin::new().beside(&progress));
+        let result = self.drive(push, deadline);
         let wait = wait.project();
         match result {
             Some(Ok(())) => Ok(()),
@@ -230,7 +230,7 @@ impl<T> BoundedQueue<T> {
         let take = |handoff: &Handoff<T>| unsafe { handoff.take() };
         let mut wait = pin!(Helped::<T, Receivers>::new(self, None));
         let pop = pin!(poll_fn(|cx| wait.as_mut().poll(cx, |queue, _| queue.pop_once(), take)));
-        let result = drive_by(pop, deadline, Spin::new().beside(&|| self.ring.progress()));
+        let result = self.drive(pop, deadline);
         let wait = wait.project();
         match result {
             Some(result) => result.map_err(|Closed| PopTimeoutError::Closed),
@@ -243,6 +243,15 @@ impl<T> BoundedQueue<T> {
     /// away for a moment finds a run of items or of room, if the queue is wide enough for one.
     fn spin<'a>(&self, narrow: Spin<'a>) -> Spin<'a> {
         if self.ring.capacity() >= WIDE { Spin::coarse() } else { narrow }
+    }
+
+    /// [`drive_by`] with a spin that sees what goes on in the ring.
+    pub(super) fn drive<F: Future>(
+        &self,
+        op: Pin<&mut F>,
+        deadline: Option<Instant>,
+    ) -> Option<F::Output> {
+        drive_by(op, deadline, Spin::new().beside(&|| self.ring.progress()))
     }
 
     /// Repeats `attempt` while it finds the queue empty and spinning may pay; `None`: still empty.

@@ -23,7 +23,6 @@ use crate::error::{
     PopError, PopTimeoutError, PushError, PushTimeoutError, TryPopError, TryPushError,
 };
 use crate::sys::{GapWait, PollSpin, deadline_after, is_past};
-use crate::wait::drive;
 use std::fmt;
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -484,7 +483,7 @@ impl<T> BoundedQueue<T> {
             Err(TryPushError::Full(())) if !deadline.is_some_and(is_past) => {}
             result => return result.map_err(TryPushError::at_deadline),
         }
-        let result = drive(pin!(self.reserve_async()), deadline);
+        let result = self.drive(pin!(self.reserve_async()), deadline);
         match result {
             Some(result) => result.map_err(PushTimeoutError::from),
             None => self.try_reserve().map_err(TryPushError::at_deadline),
