@@ -54,11 +54,11 @@
 //! # Spinning
 //!
 //! A thread that has to wait looks again for a few microseconds, and gives its CPU away a few times,
-//! before it parks. Where others keep the CPU busy, giving it away costs a whole slice; then a thread
-//! that waits for an [`Event`], a [`Condition`], a queue or a pipe soon leaves that out. One that waits
-//! for a [`Lock`] or a [`Semaphore`] does not learn it, for there the slice may go to whoever will
-//! unlock: two threads that wait for each other by semaphores alone, on one CPU that a third one keeps
-//! busy, lose about 1 ms a time.
+//! before it parks. Where others keep the CPU busy, giving it away costs a whole slice, about 1 ms; then
+//! a thread that waits for an [`Event`], a [`Condition`], a queue or a pipe soon leaves that out, and so
+//! does one that waits for a [`Semaphore`] whose permits are [forgotten](Permit::forget), for each of
+//! them is a signal. One that waits for a [`Lock`], or for permits that come back, does not learn it, for
+//! there the slice may go to whoever will unlock.
 //!
 //! A future that finds what it wants is ready at once, however often: there is no budget after which a
 //! task gives way. A task that hardly ever waits should yield to its executor now and then.

@@ -12,7 +12,7 @@ pub use self::permit::{OwnedPermit, Permit};
 use self::raw::RawSemaphore;
 use crate::error::{ReleaseError, TimedOut};
 use crate::sys::{Arc, const_fn, deadline_after, is_past};
-use crate::wait::drive;
+use crate::wait::drive_by;
 use std::fmt;
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -199,7 +199,8 @@ impl Semaphore {
         if self.raw.spin_acquire(n) {
             return Permit::new(self, n);
         }
-        crate::block_on(self.acquire_many_async(n))
+        let Some(permit) = self.drive(n, None) else { unreachable!("there is no deadline") };
+        permit
     }
 
     /// [`acquire_many`](Semaphore::acquire_many) for at most `timeout`.
@@ -256,7 +257,12 @@ impl Semaphore {
         if deadline.is_some_and(is_past) {
             return Err(TimedOut);
         }
-        drive(pin!(self.acquire_many_async(n)), deadline).ok_or(TimedOut)
+        self.drive(n, deadline).ok_or(TimedOut)
+    }
+
+    fn drive(&self, n: usize, deadline: Option<Instant>) -> Option<Permit<'_>> {
+        let signals = || self.raw.signals();
+        drive_by(pin!(self.acquire_many_async(n)), deadline, self.raw.spin(&signals))
     }
 
     /// Acquires `n` permits, all at once, waiting as a task of any executor.

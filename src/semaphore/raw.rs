@@ -148,7 +148,8 @@ impl RawSemaphore {
     #[inline]
     pub(super) fn spin_acquire(&self, n: usize) -> bool {
         self.try_acquire(n) || {
-            let mut spin = Spin::new();
+            let signals = || self.signals();
+            let mut spin = self.spin(&signals);
             loop {
                 if self.word().is_queued() || !spin.again() {
                     return false;
@@ -158,6 +159,23 @@ impl RawSemaphore {
                 }
             }
         }
+    }
+
+    /// How a thread waits before it sleeps. Where permits come back, the others may have the CPU for
+    /// their turns. Where they are forgotten, each is a signal, and those can be counted.
+    pub(super) fn spin<'a>(&self, signals: &'a impl Fn() -> u64) -> Spin<'a> {
+        // Relaxed: a hint.
+        match self.queue.word.forgotten.load(Ordering::Relaxed) {
+            0 => Spin::new(),
+            _ => Spin::new().beside(signals),
+        }
+    }
+
+    /// Grows by one with each permit that is released. One that is held does not count.
+    pub(super) fn signals(&self) -> u64 {
+        // Relaxed: a hint.
+        let forgotten = self.queue.word.forgotten.load(Ordering::Relaxed);
+        self.word().permits().wrapping_add(forgotten) as u64
     }
 
     /// Acquires, else queues `node`.
@@ -422,6 +440,28 @@ impl RawSemaphore {
         drop(list);
         if word.is_queued() {
             self.grant();
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::RawSemaphore;
+
+    #[test]
+    fn permits_that_come_back_are_no_signals_and_others_are() {
+        let semaphore = RawSemaphore::new(2, None);
+        let before = semaphore.signals();
+        for _ in 0..3 {
+            assert!(semaphore.try_acquire(2));
+            semaphore.give_back(2);
+        }
+        assert_eq!(semaphore.signals(), before);
+        for n in 1..4 {
+            semaphore.try_release(1).unwrap();
+            assert!(semaphore.try_acquire(1));
+            semaphore.forget(1);
+            assert_eq!(semaphore.signals(), before + n);
         }
     }
 }

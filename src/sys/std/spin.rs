@@ -26,8 +26,10 @@ const LATE_PAUSE: u32 = 16;
 /// Yields of a [`Pace`] after its pauses.
 const YIELD_ROUNDS: u32 = 7;
 
-/// What a yield may cost, in nanoseconds. If it is `n` times that, `n`² waits do without.
+/// What a yield may cost, in nanoseconds. If it is `n` times that, `n`² waits do without, and no more
+/// than so many.
 const FAIR_YIELD: u32 = 16_000;
+const MOST_WITHOUT: u16 = 1023;
 
 /// What the others may take for each step that they do, in nanoseconds: half a wake-up.
 const STEP: u32 = 1_000;
@@ -437,10 +439,11 @@ impl Restraint {
 #[derive(Clone, Copy)]
 struct Yields {
     /// Waits to come that do without.
-    left: u8,
+    left: u16,
     /// Yields to come that are not timed.
     untimed: u8,
-    /// What one costs: a mean, in nanoseconds, in which the last one counts an eighth.
+    /// What one costs: a mean, in nanoseconds, in which the last one counts an eighth, or a quarter
+    /// where it was shorter: what has become cheap is soon found out.
     mean: u32,
 }
 
@@ -479,9 +482,12 @@ impl Yields {
         let took = took.min(LONGEST_YIELD).as_nanos() as u32;
         let steps = u32::try_from(steps).unwrap_or(u32::MAX);
         let cost = took.saturating_sub(steps.saturating_mul(STEP));
-        let mean = self.mean - self.mean / 8 + cost / 8;
+        let mean = match cost.checked_sub(self.mean) {
+            Some(more) => self.mean + more / 8,
+            None => self.mean - (self.mean - cost) / 4,
+        };
         let times = mean / FAIR_YIELD;
-        let left = u8::try_from(times * times).unwrap_or(u8::MAX);
+        let left = u16::try_from(times * times).map_or(MOST_WITHOUT, |left| left.min(MOST_WITHOUT));
         Self { left, untimed: if left == 0 { UNTIMED } else { 0 }, mean }
     }
 }
@@ -500,8 +506,8 @@ fn pause(count: u32) {
 #[cfg(test)]
 mod tests {
     use super::{
-        FULL_CREDIT, LONGEST_POLL_SPIN, MOST_MEETINGS, POLL_RESTRAINT, POLL_SPIN, PollSpin, Spin,
-        UNTIMED, YIELDS, Yields,
+        FULL_CREDIT, LONGEST_POLL_SPIN, MOST_MEETINGS, MOST_WITHOUT, POLL_RESTRAINT, POLL_SPIN,
+        PollSpin, Spin, UNTIMED, YIELDS, Yields,
     };
     use std::thread;
     use std::time::Duration;
@@ -518,7 +524,7 @@ mod tests {
             assert!(next.left >= yields.left);
             yields = next;
         }
-        assert_eq!(yields.left, u8::MAX);
+        assert_eq!(yields.left, MOST_WITHOUT);
         for _ in 0..50 {
             yields = yields.learn(Duration::from_micros(2), 0);
         }
@@ -526,7 +532,7 @@ mod tests {
         for _ in 0..100 {
             yields = yields.learn(Duration::MAX, 0);
         }
-        assert_eq!(yields.left, u8::MAX);
+        assert_eq!(yields.left, MOST_WITHOUT);
     }
 
     #[test]
