@@ -54,11 +54,12 @@
 //! # Spinning
 //!
 //! A thread that has to wait looks again for a few microseconds, and gives its CPU away a few times,
-//! before it parks. Where others keep the CPU busy, giving it away costs a whole slice, about 1 ms; then
-//! a thread that waits for an [`Event`], a [`Condition`], a queue or a pipe soon leaves that out, and so
-//! does one that waits for a [`Semaphore`] whose permits are [forgotten](Permit::forget), for each of
-//! them is a signal. One that waits for a [`Lock`], or for permits that come back, does not learn it, for
-//! there the slice may go to whoever will unlock.
+//! before it parks. Where others keep the CPU busy, giving it away costs a whole slice, about 1 ms; a
+//! thread that waits for an [`Event`], a [`Condition`], a queue or a pipe soon learns that, and so does
+//! one that waits for a [`Semaphore`] whose permits are [forgotten](Permit::forget) one after the other,
+//! for they are signals. From then on it leaves that out, in most of its waits of any kind. By waits for
+//! a [`Lock`], for permits that come back, or in a [`block_on`] it does not learn it, for there the
+//! slice may go to whoever will unlock. A deadline that passes meanwhile is the end of it.
 //!
 //! A future that finds what it wants is ready at once, however often: there is no budget after which a
 //! task gives way. A task that hardly ever waits should yield to its executor now and then.

@@ -243,7 +243,7 @@ impl<B, const SIDE: usize> Half<B, SIDE> {
             return false;
         }
         let mut pace = self.pace;
-        let moved = pace.wait(capacity as u64, || self.look(capacity));
+        let moved = pace.wait(capacity as u64, deadline, || self.look(capacity));
         self.pace = pace;
         moved
     }

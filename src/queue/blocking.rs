@@ -190,7 +190,7 @@ impl<T> BoundedQueue<T> {
     ) -> Result<(), PushTimeoutError<T>> {
         let mut item = item;
         let progress = || self.ring.progress();
-        let mut spin = self.spin(Spin::before_help()).beside(&progress);
+        let mut spin = self.spin(Spin::before_help()).beside(&progress).until(deadline);
         let hopeless = deadline.is_some_and(is_past);
         loop {
             match self.try_push_again(item) {
@@ -262,7 +262,7 @@ impl<T> BoundedQueue<T> {
         mut attempt: impl FnMut() -> Result<R, TryPopError>,
     ) -> Option<Result<R, PopTimeoutError>> {
         let progress = || self.ring.progress();
-        let mut spin = self.spin(narrow).beside(&progress);
+        let mut spin = self.spin(narrow).beside(&progress).until(deadline);
         let hopeless = deadline.is_some_and(is_past);
         loop {
             match attempt() {

@@ -196,10 +196,10 @@ impl Semaphore {
     #[inline]
     pub fn acquire_many(&self, n: usize) -> Permit<'_> {
         check_count(n);
-        if self.raw.spin_acquire(n) {
+        if self.raw.try_acquire(n) {
             return Permit::new(self, n);
         }
-        let Some(permit) = self.drive(n, None) else { unreachable!("there is no deadline") };
+        let Some(permit) = self.wait(n, None) else { unreachable!("there is no deadline") };
         permit
     }
 
@@ -257,12 +257,17 @@ impl Semaphore {
         if deadline.is_some_and(is_past) {
             return Err(TimedOut);
         }
-        self.drive(n, deadline).ok_or(TimedOut)
+        self.wait(n, deadline).ok_or(TimedOut)
     }
 
-    fn drive(&self, n: usize, deadline: Option<Instant>) -> Option<Permit<'_>> {
+    #[cold]
+    fn wait(&self, n: usize, deadline: Option<Instant>) -> Option<Permit<'_>> {
         let signals = || self.raw.signals();
-        drive_by(pin!(self.acquire_many_async(n)), deadline, self.raw.spin(&signals))
+        let spin = self.raw.spin(&signals).until(deadline);
+        if self.raw.spin_acquire(n, spin) {
+            return Some(Permit::new(self, n));
+        }
+        drive_by(pin!(self.acquire_many_async(n)), deadline, spin)
     }
 
     /// Acquires `n` permits, all at once, waiting as a task of any executor.
@@ -452,8 +457,8 @@ impl Semaphore {
     ///
     /// # Errors
     ///
-    /// [`ReleaseError`], and nothing has changed, if the permits available and outstanding and
-    /// `n` would together exceed the bound of a [`bounded`](Semaphore::bounded) semaphore, or
+    /// [`ReleaseError`], and nothing has changed, if the permits available (less a
+    /// [debt](Semaphore::resize)) and outstanding and `n` would together exceed the bound of a [`bounded`](Semaphore::bounded) semaphore, or
     /// [`MAX_PERMITS`](Semaphore::MAX_PERMITS).
     ///
     /// # Examples

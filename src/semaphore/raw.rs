@@ -144,34 +144,25 @@ impl RawSemaphore {
         false
     }
 
-    /// [`try_acquire`](Self::try_acquire), for as long as spinning may pay and nobody queues.
-    #[inline]
-    pub(super) fn spin_acquire(&self, n: usize) -> bool {
-        self.try_acquire(n) || {
-            let signals = || self.signals();
-            let mut spin = self.spin(&signals);
-            loop {
-                if self.word().is_queued() || !spin.again() {
-                    return false;
-                }
-                if self.try_acquire(n) {
-                    return true;
-                }
+    /// [`try_acquire`](Self::try_acquire), for as long as `spin` says and nobody queues.
+    pub(super) fn spin_acquire(&self, n: usize, mut spin: Spin<'_>) -> bool {
+        while !self.word().is_queued() && spin.again() {
+            if self.try_acquire(n) {
+                return true;
             }
         }
+        false
     }
 
-    /// How a thread waits before it sleeps. Where permits come back, the others may have the CPU for
-    /// their turns. Where they are forgotten, each is a signal, and those can be counted.
+    /// How a thread waits before it sleeps.
     pub(super) fn spin<'a>(&self, signals: &'a impl Fn() -> u64) -> Spin<'a> {
         // Relaxed: a hint.
-        match self.queue.word.forgotten.load(Ordering::Relaxed) {
-            0 => Spin::new(),
-            _ => Spin::new().beside(signals),
-        }
+        let forgotten = self.queue.word.forgotten.load(Ordering::Relaxed);
+        Spin::for_permits(forgotten as u64, signals)
     }
 
-    /// Grows by one with each permit that is released. One that is held does not count.
+    /// Grows by one with each permit that is released, and shrinks with each that is held or taken out
+    /// of circulation.
     pub(super) fn signals(&self) -> u64 {
         // Relaxed: a hint.
         let forgotten = self.queue.word.forgotten.load(Ordering::Relaxed);

@@ -312,7 +312,15 @@ impl<'a> Spin<'a> {
         Self(PhantomData)
     }
 
+    pub(crate) fn for_permits(_forgotten: u64, _signals: &'a impl Fn() -> u64) -> Self {
+        Self(PhantomData)
+    }
+
     pub(crate) fn beside(self, _progress: &'a impl Fn() -> u64) -> Self {
+        self
+    }
+
+    pub(crate) fn until(self, _deadline: Option<Instant>) -> Self {
         self
     }
 
@@ -341,7 +349,12 @@ impl Pace {
         Self
     }
 
-    pub(crate) fn wait(&mut self, _capacity: u64, _look: impl FnMut() -> u64) -> bool {
+    pub(crate) fn wait(
+        &mut self,
+        _capacity: u64,
+        _deadline: Option<Instant>,
+        _look: impl FnMut() -> u64,
+    ) -> bool {
         false
     }
 
@@ -491,4 +504,8 @@ pub(crate) fn patience(
 
 pub(crate) fn is_past(_deadline: Instant) -> bool {
     false
+}
+
+pub(crate) fn is_past_at_last(_deadline: Instant) -> bool {
+    true
 }

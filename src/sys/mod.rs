@@ -16,6 +16,7 @@
 //! | [`prefetch_to_write`], [`prefetch_to_read`] | a hint to the CPU | nothing | nothing is said by it |
 //! | [`patience`] | 0.5 ms and more | a yield, once; none before a deadline | loom has no clock, and a thread that looks again and again would hide a lost wake-up |
 //! | [`is_past`] | compares with the clock | `false` | expiry comes from `Condvar::wait_until` |
+//! | [`is_past_at_last`] | compares with the clock | `true` | there is no `Condvar` where a future goes on waking itself |
 //! | [`Condvar`]`::wait_until` | waits | reports expiry: the first two of a thread at once, others after a yield | "at any later moment" |
 //! | [`Gate`] | nothing; a waiter backs off | a count of those who left a gap; a waiter sleeps until it moves | two spinners starve the third thread in loom's scheduler |
 //! | [`fresh`] | a load | a read-modify-write that changes nothing | loom may feed a stale value to a retry loop for ever |

@@ -285,6 +285,11 @@ pub(crate) fn is_past(deadline: Instant) -> bool {
     Instant::now() >= deadline
 }
 
+/// The same for a thread that never sleeps.
+pub(crate) fn is_past_at_last(deadline: Instant) -> bool {
+    is_past(deadline)
+}
+
 #[cfg(test)]
 mod tests {
     use super::{IMPATIENCE, PATIENCE, patience};

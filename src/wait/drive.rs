@@ -6,7 +6,7 @@
 
 use super::parker::Parker;
 use crate::error::TimedOut;
-use crate::sys::{Arc, Spin, deadline_after, is_past, thread_local, yield_now};
+use crate::sys::{Arc, Spin, deadline_after, is_past, is_past_at_last, thread_local, yield_now};
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -46,11 +46,13 @@ impl Local {
             // A future that wakes itself waits for another thread's next step: let it run.
             if self.parker.take_token() {
                 nesting.took_token = true;
-                if woke_itself {
+                expired = if woke_itself {
                     yield_now();
-                }
+                    deadline.is_some_and(is_past_at_last)
+                } else {
+                    deadline.is_some_and(is_past)
+                };
                 woke_itself = true;
-                expired = deadline.is_some_and(is_past);
             } else {
                 woke_itself = false;
                 expired = !self.parker.park(deadline, spin);

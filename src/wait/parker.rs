@@ -36,10 +36,11 @@ impl Parker {
     /// `false`: the deadline has passed. Only the thread that owns the parker calls this.
     ///
     /// For as long as `spin` says it looks first.
-    pub(crate) fn park(&self, deadline: Option<Instant>, mut spin: Spin<'_>) -> bool {
+    pub(crate) fn park(&self, deadline: Option<Instant>, spin: Spin<'_>) -> bool {
         if deadline.is_some_and(is_past) {
             return false;
         }
+        let mut spin = spin.until(deadline);
         while spin.again() {
             if self.take_token() {
                 return true;

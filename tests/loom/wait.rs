@@ -1,13 +1,13 @@
 //! Models of the core: the parker and `drive`, under futures that are nothing but a waker.
 
-use super::{Plain, explore};
+use super::{Flag, Plain, explore};
 use bifrons::{Event, block_on, block_on_timeout};
 use loom::sync::Mutex;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::{Poll, Wake, Waker};
 use std::time::Duration;
 
 /// Under loom a timeout passes at any later moment.
@@ -174,4 +174,37 @@ fn last_poll_at_the_deadline() {
         assert!(result.is_ok() || polls > 1);
         setter.join().unwrap();
     });
+}
+
+/// A future wakes itself until another thread is done, or its time is up: either may come first.
+///
+/// Kills: a deadline that is not asked for where the thread never sleeps. Few executions: one store
+/// meets one loop.
+#[test]
+fn deadline_of_a_future_that_wakes_itself() {
+    // Not loom's: how often each came first, in all executions.
+    let (done, expired) = (Flag::new(), Flag::new());
+    let (set_done, set_expired) = (Arc::clone(&done), Arc::clone(&expired));
+    explore("wait: deadline of a future that wakes itself", move || {
+        let flag = Arc::new(AtomicUsize::new(0));
+        let other = Arc::clone(&flag);
+        let setter = thread::spawn(move || other.store(1, Ordering::Release));
+        let mut polls = 0;
+        let result = block_on_timeout(
+            poll_fn(|cx| {
+                polls += 1;
+                assert!(polls < 5, "its time is up");
+                // A read-modify-write: loom may feed a stale value to a loop of loads for ever.
+                if flag.fetch_or(0, Ordering::Acquire) == 1 {
+                    return Poll::Ready(());
+                }
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }),
+            SOON,
+        );
+        if result.is_ok() { &set_done } else { &set_expired }.wake_by_ref();
+        setter.join().unwrap();
+    });
+    assert!(done.is_woken() && expired.is_woken());
 }

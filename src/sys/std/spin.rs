@@ -1,6 +1,6 @@
 //! Busy waits, and what they learn from each other.
 
-use super::{const_thread_local, yield_now};
+use super::{const_thread_local, is_past, yield_now};
 use std::cell::Cell;
 use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
@@ -30,8 +30,8 @@ const LATE_PAUSE: u32 = 16;
 /// Yields of a [`Pace`] after its pauses.
 const YIELD_ROUNDS: u32 = 7;
 
-/// What a yield may cost, in nanoseconds. If it is `n` times that, `n`² waits do without, and no more
-/// than so many.
+/// What a yield may cost, in nanoseconds. If it is `n` times that, `n`² spins do without, and no more
+/// than so many. A wait has up to two.
 const FAIR_YIELD: u32 = 16_000;
 const MOST_WITHOUT: u16 = 1023;
 
@@ -94,6 +94,7 @@ pub(crate) struct Spin<'a> {
     only_with_pauses: bool,
     /// Counts what others do meanwhile: see [`Yields`].
     progress: Option<&'a dyn Fn() -> u64>,
+    deadline: Option<Instant>,
 }
 
 /// How far a thread's last [`Spin`] came that paused.
@@ -108,6 +109,7 @@ enum Course {
 const_thread_local! {
     static LAST_SPIN: Cell<(Restraint, Course)> = Cell::new((Restraint::new(), Course::Ended));
     static YIELDS: Cell<Yields> = Cell::new(Yields::new());
+    static LAST_FORGOTTEN: Cell<u64> = Cell::new(0);
     static MEETINGS: Cell<u32> = Cell::new(0);
 }
 
@@ -123,6 +125,7 @@ impl<'a> Spin<'a> {
             begun: false,
             only_with_pauses: false,
             progress: None,
+            deadline: None,
         }
     }
 
@@ -132,10 +135,27 @@ impl<'a> Spin<'a> {
         Self { pauses: SIGNAL_PAUSE_ROUNDS, progress: Some(&|| 0), ..Self::new() }
     }
 
+    /// For permits. Those that come back are turns, in which the others may have the CPU. Those that are
+    /// `forgotten` are signals, as long as that count goes on growing from wait to wait.
+    #[inline]
+    pub(crate) fn for_permits(forgotten: u64, signals: &'a impl Fn() -> u64) -> Self {
+        let last = LAST_FORGOTTEN.replace(forgotten);
+        if forgotten == 0 || forgotten == last {
+            return Self::new();
+        }
+        Self::for_signal().beside(signals)
+    }
+
     /// The same, with a count of what others do meanwhile.
     #[inline]
     pub(crate) fn beside(self, progress: &'a impl Fn() -> u64) -> Self {
         Self { progress: Some(progress), ..self }
+    }
+
+    /// Ends with the first yield that has taken the thread past the deadline.
+    #[inline]
+    pub(crate) const fn until(self, deadline: Option<Instant>) -> Self {
+        Self { deadline, ..self }
     }
 
     /// None at all.
@@ -186,7 +206,7 @@ impl<'a> Spin<'a> {
             }
             late if late % 2 == 0 => {
                 self.note(Course::Yielded);
-                if !Yields::try_one(self.progress) {
+                if !Yields::try_one(self.progress) || self.deadline.is_some_and(is_past) {
                     // One look more.
                     self.late_rounds = LATE_ROUNDS;
                     return true;
@@ -268,8 +288,13 @@ impl Pace {
     }
 
     /// Waits a little for a ring of `capacity`; `look` tells how much there is to do now. `false`
-    /// once the wait should become a sleep.
-    pub(crate) fn wait(&mut self, capacity: u64, mut look: impl FnMut() -> u64) -> bool {
+    /// once the wait should become a sleep, or a yield has taken the thread past the deadline.
+    pub(crate) fn wait(
+        &mut self,
+        capacity: u64,
+        deadline: Option<Instant>,
+        mut look: impl FnMut() -> u64,
+    ) -> bool {
         if !self.thread.holds() {
             let most = longest(capacity, LONGEST_PAUSE);
             let first = most.min(u32::from(self.pauses));
@@ -290,7 +315,8 @@ impl Pace {
         }
         let mut rounds = if Yields::may_pay() { YIELD_ROUNDS } else { 0 };
         while rounds > 0 {
-            rounds = if Yields::try_one(Some(&|| 0)) { rounds - 1 } else { 0 };
+            let goes_on = Yields::try_one(Some(&|| 0)) && !deadline.is_some_and(is_past);
+            rounds = if goes_on { rounds - 1 } else { 0 };
             if look() > 0 {
                 return true;
             }
@@ -442,7 +468,7 @@ impl Restraint {
 /// it was a stranger.
 #[derive(Clone, Copy)]
 struct Yields {
-    /// Waits to come that do without.
+    /// Spins to come that do without.
     left: u16,
     /// Yields to come that are not timed.
     untimed: u8,
@@ -476,7 +502,9 @@ impl Yields {
         let (before, begin) = (progress(), Instant::now());
         yield_now();
         let took = begin.elapsed();
-        let own = own.learn(took, progress().wrapping_sub(before));
+        // What counts up may also be taken back.
+        let steps = (progress().wrapping_sub(before) as i64).max(0);
+        let own = own.learn(took, steps as u64);
         YIELDS.set(own);
         own.left == 0
     }
@@ -510,11 +538,11 @@ fn pause(count: u32) {
 #[cfg(test)]
 mod tests {
     use super::{
-        FULL_CREDIT, LONGEST_POLL_SPIN, MOST_MEETINGS, MOST_WITHOUT, POLL_RESTRAINT, POLL_SPIN,
-        PollSpin, Spin, UNTIMED, YIELDS, Yields,
+        FULL_CREDIT, LAST_FORGOTTEN, LONGEST_POLL_SPIN, MOST_MEETINGS, MOST_WITHOUT,
+        POLL_RESTRAINT, POLL_SPIN, Pace, PollSpin, Spin, UNTIMED, YIELD_ROUNDS, YIELDS, Yields,
     };
     use std::thread;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     #[test]
     fn long_yields_become_rare_and_short_ones_come_back() {
@@ -563,6 +591,39 @@ mod tests {
         assert!(looks(Spin::on_contended_word()) < all);
         assert_eq!(looks(Spin::on_contended_word()), all);
         assert_eq!(looks(Spin::none()), 0);
+    }
+
+    #[test]
+    fn past_its_deadline_a_wait_yields_once() {
+        YIELDS.set(Yields::new());
+        let past = Some(Instant::now());
+        for spin in [Spin::on_contended_word(), Spin::for_signal(), Spin::coarse(), Spin::new()] {
+            let mut spin = spin.until(past);
+            let most = spin.pauses as usize + 1;
+            let count = (0..).take_while(|_| spin.again()).count();
+            assert!(count <= most, "{count}");
+        }
+        let looks = |deadline| {
+            let mut count = 0;
+            let found = Pace::new().wait(64, deadline, || {
+                count += 1;
+                0
+            });
+            assert!(!found);
+            count
+        };
+        assert_eq!(looks(past) + YIELD_ROUNDS - 1, looks(None));
+    }
+
+    #[test]
+    fn permits_are_signals_as_long_as_they_are_forgotten() {
+        let signals = || 0;
+        let learns = |forgotten| Spin::for_permits(forgotten, &signals).progress.is_some();
+        LAST_FORGOTTEN.set(0);
+        assert_eq!(
+            [0, 3, 3, 4, 5, 5, 0, 0].map(learns),
+            [false, true, false, true, true, false, false, false]
+        );
     }
 
     /// How often a wait looks that finds nothing, or finds something at once.
