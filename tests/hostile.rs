@@ -5,6 +5,7 @@ mod common;
 
 use bifrons::*;
 use common::{Counter, LONG, Random, eventually, poll_once};
+use futures::future::FusedFuture;
 use std::cell::Cell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -812,6 +813,41 @@ fn a_push_or_pop_whose_peer_panics_when_woken_leaves_the_queue_whole() {
     drop(pop);
     assert_eq!(poll_once(push.as_mut()), Poll::Ready(Ok(())));
     assert_eq!((queue.pop(), queue.waiting()), (Ok(6), 0));
+}
+
+#[test]
+fn a_push_that_is_over_waits_no_more_though_its_receiver_panicked_when_woken() {
+    let queue = BoundedQueue::new(1);
+    queue.push(0).unwrap();
+    let [mut first, mut second, mut third] = [1, 2, 3].map(|item| Box::pin(queue.push_async(item)));
+    let last = Counter::new();
+    assert!(poll_once(first.as_mut()).is_pending());
+    assert!(poll_once(second.as_mut()).is_pending());
+    assert!(last.poll(third.as_mut()).is_pending());
+    assert_eq!(queue.try_pop(), Ok(0), "the room is for the first");
+    let bad = Hooks::on_wake(boom);
+    let mut pop = Box::pin(queue.pop_async());
+    assert!(bad.poll(pop.as_mut()).is_pending());
+    assert_eq!(panics(|| poll_once(second.as_mut())), "boom");
+    assert!(second.is_terminated());
+    assert_eq!(queue.waiting(), 1, "the third");
+    assert!(poll_once(first.as_mut()).is_pending());
+    assert_eq!(queue.try_pop(), Ok(2));
+    assert_eq!(poll_once(first.as_mut()), Poll::Ready(Ok(())));
+    assert_eq!(queue.try_pop(), Ok(1));
+    assert_eq!(last.wakes(), 1, "it is the only one left");
+}
+
+#[test]
+fn a_write_that_is_over_is_terminated_though_its_reader_panicked_when_woken() {
+    let (mut writer, mut reader) = pipe::bytes(4);
+    let (bad, mut buffer) = (Hooks::on_wake(boom), [0; 4]);
+    let mut read = Box::pin(reader.read_async(&mut buffer));
+    assert!(bad.poll(read.as_mut()).is_pending());
+    let mut write = Box::pin(writer.write_async(b"ab"));
+    assert_eq!(panics(|| poll_once(write.as_mut())), "boom");
+    assert!(write.is_terminated());
+    assert!(matches!(poll_once(read.as_mut()), Poll::Ready(Ok(2))));
 }
 
 #[test]
@@ -1671,6 +1707,7 @@ fn a_wait_that_is_refused_survives_a_waker_whose_drop_panics() {
         assert!(poll_once(first.as_mut()).is_pending());
         let mut second = Box::pin(condition.wait_async(other.lock()));
         assert!(panics(|| bomb.poll(second.as_mut())).contains("two different locks"));
+        assert!(second.is_terminated() && !first.is_terminated());
         assert!(other.try_lock().is_some());
 
         let (lock, owner) = (ReentrantLock::new(0), Owner::new());
@@ -1678,6 +1715,7 @@ fn a_wait_that_is_refused_survives_a_waker_whose_drop_panics() {
         let alone = Condition::new();
         let mut nested = Box::pin(alone.wait_async(lock.lock_as(&owner)));
         assert!(panics(|| bomb.poll(nested.as_mut())).contains("not its owner's only one"));
+        assert!(nested.is_terminated());
         assert_eq!(lock.depth(), 1);
         drop(outer);
         assert_eq!(bomb.drops.load(Ordering::SeqCst), 2);

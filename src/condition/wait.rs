@@ -125,6 +125,11 @@ impl<'a, G: ConditionGuard> Notification<'a, G> {
         }
     }
 
+    /// The guard was refused.
+    fn is_refused(&self) -> bool {
+        self.guard.is_none() && self.lock.is_none()
+    }
+
     /// The lock that was let go of.
     pub(super) fn take_lock(self: Pin<&mut Self>) -> Option<LockOf<G>> {
         self.project().lock.take()
@@ -207,6 +212,14 @@ impl<'a, G: AsyncConditionGuard> Phase<'a, G> {
         Self::Waiting { notification: Notification::new(condition, guard, true) }
     }
 
+    fn is_over(&self) -> bool {
+        match self {
+            Self::Waiting { notification } => notification.is_refused(),
+            Self::Locking { .. } => false,
+            Self::Done => true,
+        }
+    }
+
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<(G, Baton<'a>)> {
         loop {
             match self.as_mut().project() {
@@ -265,7 +278,7 @@ impl<G: AsyncConditionGuard> Future for ConditionFuture<'_, G> {
 
 impl<G: AsyncConditionGuard> FusedFuture for ConditionFuture<'_, G> {
     fn is_terminated(&self) -> bool {
-        matches!(self.phase, Phase::Done)
+        self.phase.is_over()
     }
 }
 
@@ -321,7 +334,7 @@ impl<G: AsyncConditionGuard, F: FnMut(&mut G::View) -> bool> FusedFuture
     for ConditionWhileFuture<'_, G, F>
 {
     fn is_terminated(&self) -> bool {
-        self.first.is_none() && matches!(self.phase, Phase::Done)
+        self.first.is_none() && self.phase.is_over()
     }
 }
 

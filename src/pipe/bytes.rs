@@ -483,11 +483,12 @@ impl Future for WriteFuture<'_> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let Some(bytes) = *this.bytes else { finished("WriteFuture") };
+        // Gone if a waker panics: the bytes may be in the pipe by then.
+        let Some(bytes) = this.bytes.take() else { finished("WriteFuture") };
         let Poll::Ready(result) = this.writer.poll_copy_in(cx, bytes) else {
+            *this.bytes = Some(bytes);
             return this.writer.half.tie_to_future();
         };
-        *this.bytes = None;
         Poll::Ready(result)
     }
 }

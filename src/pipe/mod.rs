@@ -22,7 +22,8 @@
 //! withdraw their wait when they are dropped. `poll_next`, `poll_ready`, `poll_read`, `poll_write`
 //! and their like have nothing to drop: who is left pending, such as a dropped `next()` of a
 //! [`Receiver`], stays registered until the other end moves and wakes it, the same end waits again,
-//! or one of them goes.
+//! or one of them goes. The wait of a pending future that is forgotten stays likewise, at most until
+//! the next future of that end is dropped.
 //!
 //! Moving an end may wake the other, and so run a waker's code. If that panics, the panic comes out
 //! of the call: a message or bytes to be sent are in the pipe by then; a message that was received is

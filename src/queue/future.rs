@@ -1,12 +1,13 @@
 //! The waiting operations of [`BoundedQueue`].
 
-use super::ring::Refusal;
+use super::ring::{Blocked, Place, Refusal};
 use super::waiter::{Closed, Receivers, Senders, Waiter};
 use super::{BoundedQueue, Slot};
 use crate::error::{PopError, PushError};
-use crate::wait::finished;
+use crate::wait::{Finally, finished};
 use futures_core::FusedFuture;
 use pin_project_lite::pin_project;
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -65,21 +66,30 @@ impl<T> Future for PushFuture<'_, T> {
         }
         let item = this.item;
         let queue = this.waiter.queue();
-        let mut fill = |place| {
+        let mut fill = |place: Place<'_, T>| {
             let Some(item) = item.take() else { finished("PushFuture") };
-            queue.fill(place, item);
+            place.write(item)
+        };
+        // After the end of the wait: a waker that panics would leave a push that is over in the list.
+        let wake = |wakes| {
+            if wakes {
+                queue.wake_one(Blocked::Receivers);
+            }
         };
         let place = match queue.ring.claim_push_at_once() {
             None if this.waiter.may_meet() => this.waiter.spin_claim(),
             place => place,
         };
         if let Some(place) = place {
-            fill(place);
+            let wakes = fill(place);
+            let _wake = Finally::new(|| wake(wakes));
             this.waiter.end();
             return Poll::Ready(Ok(()));
         }
+        let wakes = Cell::new(false);
+        let _wake = Finally::new(|| wake(wakes.get()));
         let poll = this.waiter.poll_again(cx, |queue| {
-            fill(queue.ring.claim_push()?);
+            wakes.set(fill(queue.ring.claim_push()?));
             Ok(())
         });
         Poll::Ready(match ready!(poll) {

@@ -45,6 +45,10 @@ use std::time::{Duration, Instant};
 /// pushed, and its item is dropped with the future, unless [`PushFuture::take`] takes it back.
 /// [`reserve`](BoundedQueue::reserve) waits for room without an item.
 ///
+/// An operation may wake a waiter. If its waker panics, the panic comes out of the call when the
+/// operation is done: an item to be pushed is in the queue; what was taken out is dropped with the
+/// panic, but for [`pop_many`](BoundedQueue::pop_many), which leaves it in the vector.
+///
 /// # Reserving
 ///
 /// A [`Slot`] holds room, not a place in the order. At most 65 535 can be out at a time; while they
