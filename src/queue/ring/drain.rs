@@ -62,7 +62,7 @@ impl<T> Rest<'_, T> {
         while self.position != self.tail {
             let position = self.position;
             self.position = self.ring.advance(position, 1);
-            if self.ring.stamp(position) == position + 1 {
+            if fresh(&self.ring.slot(position).stamp) == position + 1 {
                 // SAFETY: the ring is being dropped, so the position is ours; it is passed by once,
                 // and the stamp says that the item is there.
                 drop(unsafe { self.ring.take(position) });
