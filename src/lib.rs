@@ -99,7 +99,13 @@
 //! timeout may expire at any moment; from a thread's third timed sleep on (a timed lock has two) it
 //! yields first, so that loops of timed waits end. Outside a model the types do not work under that
 //! cfg: a loud failure is better than a primitive that the checker cannot see. Set
-//! `LOOM_MAX_PREEMPTIONS=3`: without a bound, all but the smallest models take very long.
+//! `LOOM_MAX_PREEMPTIONS` to 3, or to 2 where there are three threads: without a bound, all but the
+//! smallest models take very long.
+//!
+//! loom's own limits remain. Share by `std::sync::Arc`, for a `loom::sync::Arc` that is alive when loom
+//! reports a deadlock aborts the process, also one in a queue. Do not catch panics inside a model: what
+//! a thread lets go of while it unwinds poisons what loom keeps of it. Make statics by
+//! `loom::lazy_static!`. Of several panics in a row the first one is the report.
 //!
 //! # Panics
 //!

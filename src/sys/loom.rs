@@ -36,6 +36,9 @@ fn checked<R>(op: impl FnOnce() -> R, fallback: impl FnOnce() -> R) -> R {
     }
 }
 
+/// loom remembers one access of each object. Where a thread looks at a word and then changes it, its own
+/// look hides that of another thread from the change, and loom does not try the change first. So each
+/// word has a shadow, which every look changes: that is remembered.
 pub(crate) mod atomic {
     use super::checked;
     pub(crate) use ::loom::sync::atomic::Ordering;
@@ -43,53 +46,58 @@ pub(crate) mod atomic {
     macro_rules! atomic {
         ($($name:ident: $int:ty,)*) => {$(
             #[derive(Debug)]
-            pub(crate) struct $name(::loom::sync::atomic::$name);
+            pub(crate) struct $name {
+                word: ::loom::sync::atomic::$name,
+                shadow: ::loom::sync::atomic::AtomicU8,
+            }
 
             #[allow(dead_code, reason = "one macro for every width; not each uses each operation")]
             impl $name {
                 #[track_caller]
                 pub(crate) fn new(value: $int) -> Self {
-                    Self(::loom::sync::atomic::$name::new(value))
+                    let shadow = ::loom::sync::atomic::AtomicU8::new(0);
+                    Self { word: ::loom::sync::atomic::$name::new(value), shadow }
                 }
                 #[track_caller]
                 pub(crate) fn load(&self, order: Ordering) -> $int {
-                    checked(|| self.0.load(order), || 0)
+                    checked(|| self.shadow.fetch_or(0, Ordering::Relaxed), || 0);
+                    checked(|| self.word.load(order), || 0)
                 }
                 #[track_caller]
                 pub(crate) fn store(&self, value: $int, order: Ordering) {
-                    checked(|| self.0.store(value, order), || ());
+                    checked(|| self.word.store(value, order), || ());
                 }
                 #[track_caller]
                 pub(crate) fn swap(&self, value: $int, order: Ordering) -> $int {
-                    checked(|| self.0.swap(value, order), || 0)
+                    checked(|| self.word.swap(value, order), || 0)
                 }
                 #[track_caller]
                 pub(crate) fn fetch_add(&self, value: $int, order: Ordering) -> $int {
-                    checked(|| self.0.fetch_add(value, order), || 0)
+                    checked(|| self.word.fetch_add(value, order), || 0)
                 }
                 #[track_caller]
                 pub(crate) fn fetch_sub(&self, value: $int, order: Ordering) -> $int {
-                    checked(|| self.0.fetch_sub(value, order), || 0)
+                    checked(|| self.word.fetch_sub(value, order), || 0)
                 }
                 #[track_caller]
                 pub(crate) fn fetch_and(&self, value: $int, order: Ordering) -> $int {
-                    checked(|| self.0.fetch_and(value, order), || 0)
+                    checked(|| self.word.fetch_and(value, order), || 0)
                 }
                 #[track_caller]
                 pub(crate) fn fetch_or(&self, value: $int, order: Ordering) -> $int {
-                    checked(|| self.0.fetch_or(value, order), || 0)
+                    checked(|| self.word.fetch_or(value, order), || 0)
                 }
                 #[track_caller]
                 pub(crate) fn compare_exchange(
                     &self, old: $int, new: $int, ok: Ordering, no: Ordering,
                 ) -> Result<$int, $int> {
-                    checked(|| self.0.compare_exchange(old, new, ok, no), || Ok(old))
+                    checked(|| self.word.compare_exchange(old, new, ok, no), || Ok(old))
                 }
                 #[track_caller]
                 pub(crate) fn compare_exchange_weak(
                     &self, old: $int, new: $int, ok: Ordering, no: Ordering,
                 ) -> Result<$int, $int> {
-                    checked(|| self.0.compare_exchange_weak(old, new, ok, no), || Ok(old))
+                    checked(|| self.word.compare_exchange_weak(old, new, ok, no), || Ok(old))
                 }
             }
         )*};

@@ -12,6 +12,7 @@
 mod condition;
 mod event;
 mod lock;
+mod looks;
 mod pipe;
 mod queue;
 mod reentrant;
