@@ -33,7 +33,7 @@
 #![expect(unsafe_code, reason = "each wait uses one node with one queue")]
 
 use crate::error::TimedOut;
-use crate::sys::atomic::{AtomicU32, Ordering};
+use crate::sys::atomic::{AtomicFlags, Ordering};
 use crate::sys::{Spin, const_fn, deadline_after, is_past};
 use crate::wait::{
     Epoch, Locked, Node, Place, Stamp, State, WaitQueue, discard, drive_by, finished,
@@ -92,14 +92,14 @@ impl Word {
 /// ```
 pub struct Event {
     /// Under the list lock: the epoch.
-    queue: WaitQueue<AtomicU32, Epoch, Stamp>,
+    queue: WaitQueue<AtomicFlags, Epoch, Stamp>,
 }
 
 impl Event {
     const_fn! {
         /// An event that is clear.
         pub const fn new() -> Self {
-            Self { queue: WaitQueue::new(AtomicU32::new(0), Epoch::new()) }
+            Self { queue: WaitQueue::new(AtomicFlags::new(0), Epoch::new()) }
         }
     }
 
@@ -341,7 +341,7 @@ impl Event {
 
     /// Under the list lock: waiters have left.
     #[inline]
-    fn note_departures(list: &mut Locked<'_, AtomicU32, Epoch, Stamp>) {
+    fn note_departures(list: &mut Locked<'_, AtomicFlags, Epoch, Stamp>) {
         if list.is_empty() {
             // Relaxed: the list lock orders those who queue.
             list.word().fetch_and(!QUEUED, Ordering::Relaxed);

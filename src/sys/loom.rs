@@ -38,29 +38,56 @@ fn checked<R>(op: impl FnOnce() -> R, fallback: impl FnOnce() -> R) -> R {
 
 /// loom remembers one access of each object. Where a thread looks at a word and then changes it, its own
 /// look hides that of another thread from the change, and loom does not try the change first. So each
-/// word has a shadow, which every look changes: that is remembered.
+/// word that answers a user's look has a shadow, which every look changes: that is remembered.
 pub(crate) mod atomic {
     use super::checked;
     pub(crate) use ::loom::sync::atomic::Ordering;
 
+    #[derive(Debug)]
+    struct Shadow(::loom::sync::atomic::AtomicU8);
+
+    impl Shadow {
+        #[track_caller]
+        fn new() -> Self {
+            Self(::loom::sync::atomic::AtomicU8::new(0))
+        }
+
+        #[track_caller]
+        fn look(&self) {
+            checked(|| self.0.fetch_or(0, Ordering::Relaxed), || 0);
+        }
+    }
+
+    /// No user looks.
+    #[derive(Debug)]
+    struct NoShadow;
+
+    impl NoShadow {
+        fn new() -> Self {
+            Self
+        }
+
+        fn look(&self) {}
+    }
+
     macro_rules! atomic {
-        ($($name:ident: $int:ty,)*) => {$(
+        ($($name:ident: $loom:ident, $int:ty, $shadow:ident;)*) => {$(
             #[derive(Debug)]
             pub(crate) struct $name {
-                word: ::loom::sync::atomic::$name,
-                shadow: ::loom::sync::atomic::AtomicU8,
+                word: ::loom::sync::atomic::$loom,
+                shadow: $shadow,
             }
 
             #[allow(dead_code, reason = "one macro for every width; not each uses each operation")]
             impl $name {
                 #[track_caller]
                 pub(crate) fn new(value: $int) -> Self {
-                    let shadow = ::loom::sync::atomic::AtomicU8::new(0);
-                    Self { word: ::loom::sync::atomic::$name::new(value), shadow }
+                    let word = ::loom::sync::atomic::$loom::new(value);
+                    Self { word, shadow: $shadow::new() }
                 }
                 #[track_caller]
                 pub(crate) fn load(&self, order: Ordering) -> $int {
-                    checked(|| self.shadow.fetch_or(0, Ordering::Relaxed), || 0);
+                    self.shadow.look();
                     checked(|| self.word.load(order), || 0)
                 }
                 #[track_caller]
@@ -103,7 +130,13 @@ pub(crate) mod atomic {
         )*};
     }
 
-    atomic! { AtomicU8: u8, AtomicU32: u32, AtomicU64: u64, AtomicIsize: isize, }
+    atomic! {
+        AtomicU8: AtomicU8, u8, NoShadow;
+        AtomicU32: AtomicU32, u32, NoShadow;
+        AtomicFlags: AtomicU32, u32, Shadow;
+        AtomicU64: AtomicU64, u64, Shadow;
+        AtomicIsize: AtomicIsize, isize, Shadow;
+    }
 }
 
 pub(crate) const WAKE_BATCH: usize = 2;

@@ -28,6 +28,9 @@ pub(crate) use const_thread_local;
 
 pub(crate) mod atomic {
     pub(crate) use std::sync::atomic::{AtomicIsize, AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+    /// Flags that answer a user's look.
+    pub(crate) type AtomicFlags = AtomicU32;
 }
 
 /// Wakers collected in one section of the list lock.
