@@ -458,8 +458,8 @@ impl Semaphore {
     /// # Errors
     ///
     /// [`ReleaseError`], and nothing has changed, if the permits available (less a
-    /// [debt](Semaphore::resize)) and outstanding and `n` would together exceed the bound of a [`bounded`](Semaphore::bounded) semaphore, or
-    /// [`MAX_PERMITS`](Semaphore::MAX_PERMITS).
+    /// [debt](Semaphore::resize)) and outstanding and `n` would together exceed the bound of a
+    /// [`bounded`](Semaphore::bounded) semaphore, or [`MAX_PERMITS`](Semaphore::MAX_PERMITS).
     ///
     /// # Examples
     ///
