@@ -27,27 +27,16 @@ use std::task::{Context, Poll, Waker};
 /// Explores every execution of `model`, and prints how many there were.
 #[track_caller]
 fn explore(name: &str, model: impl Fn() + Sync + Send + 'static) {
-    explore_within(1_000, usize::MAX, name, model);
+    explore_within(1_000, name, model);
 }
 
 /// [`explore`] for models of the ring, whose operations take more steps.
 #[track_caller]
 fn explore_ring(name: &str, model: impl Fn() + Sync + Send + 'static) {
-    explore_within(2_000, usize::MAX, name, model);
+    explore_within(2_000, name, model);
 }
 
-/// [`explore_ring`] with two preemptions at most: three threads at the ring take minutes with three.
-#[track_caller]
-fn explore_ring_of_three(name: &str, model: impl Fn() + Sync + Send + 'static) {
-    explore_within(2_000, 2, name, model);
-}
-
-fn explore_within(
-    branches: usize,
-    preemptions: usize,
-    name: &str,
-    model: impl Fn() + Sync + Send + 'static,
-) {
+fn explore_within(branches: usize, name: &str, model: impl Fn() + Sync + Send + 'static) {
     // Not loom's: it lives through all executions.
     static EXECUTIONS: AtomicUsize = AtomicUsize::new(0);
     static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
@@ -56,7 +45,9 @@ fn explore_within(
     EXECUTIONS.store(0, Ordering::Relaxed);
     let mut builder = loom::model::Builder::new();
     builder.max_branches = branches;
-    builder.preemption_bound = Some(builder.preemption_bound.unwrap_or(3).min(preemptions));
+    if builder.preemption_bound.is_none() {
+        builder.preemption_bound = Some(3);
+    }
     let start = std::time::Instant::now();
     builder.check(move || {
         EXECUTIONS.fetch_add(1, Ordering::Relaxed);

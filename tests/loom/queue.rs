@@ -9,7 +9,7 @@ mod order;
 mod slot;
 mod wait;
 
-use super::{explore_ring, explore_ring_of_three, poll_once};
+use super::{explore_ring, poll_once};
 use bifrons::{
     BoundedQueue, PopError, PopTimeoutError, PushError, PushTimeoutError, TryPopError,
     TryPushError, block_on,

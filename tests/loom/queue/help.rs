@@ -46,7 +46,7 @@ fn receiver_of_an_item_in_its_gap_is_not_helped() {
 /// Killed: help that ends with the first one who was helped.
 #[test]
 fn helped_pop_makes_room() {
-    explore_ring_of_three("queue: a helped pop makes room", || {
+    explore_ring("queue: a helped pop makes room", || {
         let ledger = Ledger::default();
         let queue = ledger.queue(1, 0);
         let (sleeper, other) = (Arc::clone(&queue), Arc::clone(&queue));
@@ -68,7 +68,7 @@ fn helped_pop_makes_room() {
 /// it. Killed: as above.
 #[test]
 fn helped_push_brings_an_item() {
-    explore_ring_of_three("queue: a helped push brings an item", || {
+    explore_ring("queue: a helped push brings an item", || {
         let ledger = Ledger::default();
         let queue = ledger.queue(1, 1);
         let (sleeper, other) = (Arc::clone(&queue), Arc::clone(&queue));
