@@ -37,8 +37,9 @@ fn checked<R>(op: impl FnOnce() -> R, fallback: impl FnOnce() -> R) -> R {
 }
 
 /// loom remembers one access of each object. Where a thread looks at a word and then changes it, its own
-/// look hides that of another thread from the change, and loom does not try the change first. So each
-/// word that answers a user's look has a shadow, which every look changes: that is remembered.
+/// look hides that of another thread from the change, and loom does not try the change first. So where a
+/// word answers a user's look it has a shadow, which every look changes: that is remembered. Not the words
+/// of rings, pipes and reentrant locks, for their models would be many times as large.
 pub(crate) mod atomic {
     use super::checked;
     pub(crate) use ::loom::sync::atomic::Ordering;
@@ -58,7 +59,6 @@ pub(crate) mod atomic {
         }
     }
 
-    /// No user looks.
     #[derive(Debug)]
     struct NoShadow;
 
@@ -134,7 +134,7 @@ pub(crate) mod atomic {
         AtomicU8: AtomicU8, u8, NoShadow;
         AtomicU32: AtomicU32, u32, NoShadow;
         AtomicFlags: AtomicU32, u32, Shadow;
-        AtomicU64: AtomicU64, u64, Shadow;
+        AtomicU64: AtomicU64, u64, NoShadow;
         AtomicIsize: AtomicIsize, isize, Shadow;
     }
 }

@@ -19,7 +19,7 @@
 //! | [`is_past_at_last`] | compares with the clock | `true` | there is no `Condvar` where a future goes on waking itself |
 //! | [`Condvar`]`::wait_until` | waits | reports expiry: the first two of a thread at once, others after a yield | "at any later moment" |
 //! | [`Gate`] | nothing; a waiter backs off | a count of those who left a gap; a waiter sleeps until it moves | two spinners starve the third thread in loom's scheduler |
-//! | `load` of most atomics | a load | the same, and before it a change of a shadow beside the word | loom forgets looks: see there |
+//! | `load` of some atomics | a load | the same, and before it a change of a shadow beside the word | loom forgets looks: see there |
 //! | [`fresh`] | a load | a read-modify-write that changes nothing | loom may feed a stale value to a retry loop for ever |
 //! | `const_thread_local!` | a constant, without destructor | loom's thread-local | loom has no constants |
 //! | [`SideTable`] | one for the process | one in each object | likewise, and its statics end before its threads |

@@ -4,9 +4,8 @@
 //! one change.
 
 use super::{Flag, explore};
-use bifrons::{BoundedQueue, Event, ReentrantLock, Semaphore, pipe};
+use bifrons::{Event, Semaphore};
 use loom::thread;
-use std::io::Write;
 use std::sync::Arc;
 use std::task::Wake;
 
@@ -49,14 +48,6 @@ fn shared<T>(object: T) -> (Arc<T>, Arc<T>) {
     (Arc::clone(&object), object)
 }
 
-fn queue(len: u8) -> (Arc<BoundedQueue<u8>>, Arc<BoundedQueue<u8>>) {
-    let queue = BoundedQueue::new(1);
-    for item in 0..len {
-        queue.try_push(item).unwrap();
-    }
-    shared(queue)
-}
-
 #[test]
 fn event() {
     both("is_set", || shared(Event::new()), |event| event.is_set(), |event| event.set());
@@ -75,44 +66,5 @@ fn semaphore() {
         || shared(Semaphore::new(0)),
         |s| s.try_acquire().is_some(),
         |s| s.release(1),
-    );
-}
-
-#[test]
-fn reentrant() {
-    both(
-        "depth",
-        || shared(ReentrantLock::new(())),
-        |lock| lock.depth() == 1,
-        |lock| std::mem::forget(lock.lock()),
-    );
-}
-
-#[test]
-fn queues() {
-    both("len", || queue(0), |q| q.len() == 1, |q| q.push(1).unwrap());
-    both("try_pop", || queue(0), |q| q.try_pop().is_ok(), |q| q.push(1).unwrap());
-    both("try_push", || queue(1), |q| q.try_push(1).is_ok(), |q| assert!(q.pop().is_ok()));
-    both("try_reserve", || queue(1), |q| q.try_reserve().is_ok(), |q| assert!(q.pop().is_ok()));
-    both(
-        "try_pop_many",
-        || queue(0),
-        |q| q.try_pop_many(&mut Vec::new(), 2).is_ok(),
-        |q| q.reserve().unwrap().push(1).unwrap(),
-    );
-}
-
-#[test]
-fn pipes() {
-    let bytes = || {
-        let (writer, reader) = pipe::bytes(2);
-        (reader, writer)
-    };
-    both("has_data", bytes, |r| r.has_data(), |w| assert_eq!(w.write(b"a").unwrap(), 1));
-    both(
-        "read_chunk",
-        bytes,
-        |r| r.read_chunk(2).as_slices().0 == b"a",
-        |w| assert_eq!(w.write(b"a").unwrap(), 1),
     );
 }
