@@ -102,13 +102,16 @@
 //! `LOOM_MAX_PREEMPTIONS` to 3, or to 2 where there are three threads: without a bound, all but the
 //! smallest models take very long.
 //!
-//! loom's own limits remain. It may try one outcome only of a look, such as
-//! [`try_pop`](BoundedQueue::try_pop) or [`ReentrantLock::depth`] beside a change, where the other thread
-//! looks at the word before it changes it: call `loom::thread::yield_now()` before a look of which both
-//! outcomes matter (not needed for [`Event`], [`Lock`] and [`Semaphore`]). Share by `std::sync::Arc`, for a `loom::sync::Arc` that is alive when loom
-//! reports a deadlock aborts the process, also one in a queue. Do not catch panics inside a model: what
-//! a thread lets go of while it unwinds poisons what loom keeps of it. Make statics by
-//! `loom::lazy_static!`. Of several panics in a row the first one is the report.
+//! loom's own limits remain. Where a thread looks at a word before it changes it, loom may try one
+//! outcome only of another thread's look beside that change, such as
+//! [`try_pop`](BoundedQueue::try_pop), a pipe's `has_data` or [`ReentrantLock::depth`]: call
+//! `loom::thread::yield_now()` before a look of which both outcomes matter. An [`Event`], a [`Lock`] and
+//! a [`Semaphore`] do not need it.
+//!
+//! Share by `std::sync::Arc`: a `loom::sync::Arc` that is alive when loom reports a deadlock, also one
+//! in a queue, aborts the process. Do not catch panics inside a model: what a thread lets go of while it
+//! unwinds poisons what loom keeps of it. Make statics by `loom::lazy_static!`. Of several panics in a
+//! row the first one is the report.
 //!
 //! # Panics
 //!
