@@ -18,15 +18,16 @@ impl fmt::Display for TimedOut {
 
 impl Error for TimedOut {}
 
-/// A bounded semaphore was given more permits than its bound allows. Nothing has changed.
+/// A semaphore was given more permits than its bound allows, or more than
+/// [`MAX_PERMITS`](crate::Semaphore::MAX_PERMITS). Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ReleaseError;
 
 impl fmt::Display for ReleaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "the release would exceed the semaphore's bound; nothing was released: \
-             release only what was forgotten, or raise the bound with `resize`",
+            "the release would exceed the semaphore's bound or the greatest number of permits; \
+             nothing was released: release only what was forgotten, or raise the bound with `resize`",
         )
     }
 }

@@ -85,7 +85,8 @@ impl Semaphore {
     }
 
     const_fn! {
-        /// A semaphore with `permits` available, and never more than that.
+        /// A semaphore with `permits` available, and never more than that unless
+        /// [`resize`](Semaphore::resize) says so.
         ///
         /// # Panics
         ///
@@ -449,7 +450,7 @@ impl Semaphore {
     pub fn release(&self, n: usize) {
         assert!(
             self.try_release(n).is_ok(),
-            "bifrons: release of {n} permits exceeds the semaphore's bound"
+            "bifrons: release of {n} permits exceeds the semaphore's bound or `MAX_PERMITS`"
         );
     }
 
@@ -477,6 +478,8 @@ impl Semaphore {
     }
 
     /// Takes up to `n` available permits out of circulation, and returns how many.
+    ///
+    /// Those that suffice for the first waiter are its own.
     pub fn forget_available(&self, n: usize) -> usize {
         self.raw.forget_available(n)
     }

@@ -399,10 +399,26 @@ impl RawSemaphore {
 
     /// Takes up to `n` available permits out of circulation.
     pub(super) fn forget_available(&self, n: usize) -> usize {
-        let mut list = self.queue.lock();
+        loop {
+            let mut list = self.queue.lock();
+            match self.take_unwanted(&mut list, n) {
+                Some(taken) => return taken,
+                None => self.serve(list, 0),
+            }
+        }
+    }
+
+    /// Under the list lock: takes up to `n` permits out of circulation. `None`: there are enough for
+    /// the first waiter. They are no longer available, though whoever has returned them may not have
+    /// come to granting yet.
+    fn take_unwanted(&self, list: &mut List<'_>, n: usize) -> Option<usize> {
         let mut word = self.word();
         loop {
-            let taken = usize::try_from(word.permits()).unwrap_or(0).min(n);
+            let available = usize::try_from(word.permits()).unwrap_or(0);
+            if list.front_arg().is_some_and(|wanted| available >= wanted) {
+                return None;
+            }
+            let taken = available.min(n);
             // Acquire: these permits are acquired, as in `try_acquire`.
             match self.permits().compare_exchange_weak(
                 word.0,
@@ -412,7 +428,7 @@ impl RawSemaphore {
             ) {
                 Ok(_) => {
                     list.issued = list.issued.wrapping_sub(taken as isize);
-                    return taken;
+                    return Some(taken);
                 }
                 Err(seen) => word = Word(seen),
             }

@@ -395,6 +395,25 @@ fn forget_against_acquire() {
     });
 }
 
+/// Permits are taken out of circulation between the return of one and its grant: it is the first
+/// waiter's by then.
+///
+/// Kills: taking out what is there, whoever waits for it. Few executions: one RMW and one section of
+/// the list lock meet another.
+#[test]
+fn forget_against_return() {
+    explore("semaphore: forget against return", || {
+        let semaphore = Arc::new(Semaphore::new(1));
+        let permit = semaphore.acquire_owned();
+        let mut waiter = Box::pin(semaphore.acquire_async());
+        assert!(poll_once(waiter.as_mut()).is_pending());
+        let giver = thread::spawn(move || drop(permit));
+        assert_eq!(semaphore.forget_available(1), 0);
+        giver.join().unwrap();
+        assert!(poll_once(waiter.as_mut()).is_ready());
+    });
+}
+
 /// A shrinking resize meets permits that are being forgotten: what is forgotten has not been
 /// written off as well.
 ///
