@@ -1425,6 +1425,70 @@ fn a_dropped_async_wait_holds_nothing_and_passes_on() {
     }
 }
 
+/// Asks every blocking wait in turn.
+fn refusals<T>(lock: &ReentrantLock<T>, condition: &Condition) -> [String; 6] {
+    let soon = || Instant::now() + LONG;
+    [
+        panic_of(|| drop(condition.wait(lock.lock()))),
+        panic_of(|| drop(condition.wait_timeout(lock.lock(), LONG))),
+        panic_of(|| drop(condition.wait_deadline(lock.lock(), soon()))),
+        panic_of(|| drop(condition.wait_while(lock.lock(), |_| true))),
+        panic_of(|| drop(condition.wait_while_timeout(lock.lock(), |_| true, LONG))),
+        panic_of(|| drop(condition.wait_while_deadline(lock.lock(), |_| true, soon()))),
+    ]
+}
+
+#[test]
+fn a_thread_with_other_guards_does_not_lend_a_value_twice_that_is_not_sync() {
+    // The borrows of a type like this may be accounted for in the thread.
+    struct OfOneThread(#[expect(dead_code, reason = "for what it is not")] Cell<u32>);
+    let (lock, condition) = (ReentrantLock::new(OfOneThread(Cell::new(0))), Condition::new());
+    let outer = lock.lock();
+    for refused in refusals(&lock, &condition) {
+        assert!(refused.contains("the value is `Sync`, a `Cell` or a `RefCell`"), "{refused}");
+        assert_eq!((lock.depth(), condition.waiting()), (1, 0));
+    }
+    assert!(lock.is_owned_by_current_thread() && !condition.notify_one());
+    // A guard that is forgotten may have been borrowed for ever.
+    std::mem::forget(outer);
+    assert!(panic_of(|| drop(condition.wait(lock.lock()))).contains("the value is `Sync`"));
+    assert_eq!(lock.depth(), 1);
+
+    let lock = ReentrantLock::new(OfOneThread(Cell::new(0)));
+    thread::scope(|threads| {
+        threads.spawn(|| {
+            let (_guard, notified) = condition.wait_timeout(lock.lock(), LONG);
+            assert!(notified, "with the only guard it may");
+        });
+        eventually("waiting", || condition.waiting() == 1);
+        let _guard = lock.lock();
+        assert!(condition.notify_one());
+    });
+}
+
+#[test]
+fn a_thread_with_other_guards_may_wait_with_a_cell() {
+    let (flag, list) =
+        (ReentrantLock::new(Cell::new(false)), ReentrantLock::new(RefCell::new(vec![])));
+    let (flagged, listed) = (Condition::new(), Condition::new());
+    thread::scope(|threads| {
+        threads.spawn(|| {
+            let outer = flag.lock();
+            let inner = flagged.wait_while(flag.lock(), |flag| !flag.get());
+            assert!(inner.get() && outer.get() && flag.depth() == 2);
+        });
+        threads.spawn(|| {
+            let outer = list.lock();
+            let inner = listed.wait_while(list.lock(), |list| list.borrow().is_empty());
+            assert_eq!((inner.borrow().len(), outer.borrow()[0], list.depth()), (1, 7, 2));
+        });
+        eventually("both waiting", || flagged.waiting() + listed.waiting() == 2);
+        flag.lock().set(true);
+        list.lock().borrow_mut().push(7);
+        assert!(flagged.notify_one() && listed.notify_one());
+    });
+}
+
 #[test]
 fn an_async_wait_of_an_owner_with_other_guards_is_refused() {
     let (lock, condition) = (ReentrantLock::new(AtomicU32::new(0)), Condition::new());

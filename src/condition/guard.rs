@@ -45,7 +45,8 @@ pub(super) mod sealed {
         fn address(&self) -> usize;
 
         /// Gives up the guard, and with it all others of a reentrant owner. The lock itself is
-        /// held until [`Relock::unlock`]. `Err`: another wait of the owner has done so.
+        /// held until [`Relock::unlock`]. `Err`: another wait of the owner has done so, or the value
+        /// must not be lent to another owner as long as this one has other guards.
         fn suspend(self, _: Token) -> Result<Self::Lock, Self>;
 
         /// Whether the owner has no other guards, which a cancelled async wait would leave without

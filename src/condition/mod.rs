@@ -69,8 +69,8 @@ use std::time::{Duration, Instant};
 /// # Cancel safety
 ///
 /// An async wait that is dropped holds nothing: its guard was given up when it was first polled. A
-/// notification of [`notify_one`](Condition::notify_one) that it has received goes to another
-/// waiter, also if it was already taking the lock again. The victims of
+/// notification of [`notify_one`](Condition::notify_one) or [`notify`](Condition::notify) that it has
+/// received goes to another waiter, also if it was already taking the lock again. The victims of
 /// [`notify_all`](Condition::notify_all) pass nothing on.
 ///
 /// # Memory effects
@@ -83,14 +83,22 @@ use std::time::{Duration, Instant};
 /// Waiting under two different locks on one condition at the same time panics; the condition is
 /// as it was, and the lock of the guard is released. So does an async wait with a guard of a
 /// [`ReentrantLock`](crate::ReentrantLock) whose owner has others: a cancelled wait would leave
-/// them without the lock. And so does any wait with a guard whose hold another thread's wait has given
-/// up, unless the owner has locked anew.
+/// them without the lock. And so does any wait with a guard whose hold another wait of its owner has
+/// given up, unless the owner has locked anew. Of a nested hold only that of the guard ends.
+///
+/// A waker that panics when it is woken does so out of the call that wakes it, when everyone has been
+/// woken who was to be.
 ///
 /// # Reentrant locks
 ///
 /// The blocking waits release a [`ReentrantLock`](crate::ReentrantLock) whatever its depth, and
 /// restore the depth before they return, also by a timeout or a panic. A blocking wait takes the lock
 /// itself again, so it also waits for another thread of its own owner that holds it meanwhile.
+///
+/// What a thread has borrowed by its other guards it keeps during such a wait, while other threads
+/// have the lock, and the value. So there the value has to be [`Sync`], or a [`Cell`](std::cell::Cell),
+/// a [`OnceCell`](std::cell::OnceCell) or a [`RefCell`](std::cell::RefCell) (whose borrows last, too) of
+/// what is `Sync`; with any other the wait panics. A thread's only guard may wait whatever the value is.
 ///
 /// Other guards of the same [`Owner`](crate::Owner), on other threads, hold nothing during such a wait.
 /// One that is dropped by then is not restored. But the guards of an owner are not told apart: if one of
@@ -231,7 +239,8 @@ impl Condition {
     /// # Panics
     ///
     /// If others wait under another lock; see the [type](Condition#panics). If `predicate` panics
-    /// the lock is released, and a notification goes to another waiter.
+    /// the guard is dropped, and a notification of [`notify_one`](Condition::notify_one) goes to
+    /// another waiter.
     #[must_use = "the lock is released if the guard is dropped"]
     pub fn wait_while<G: ConditionGuard>(
         &self,

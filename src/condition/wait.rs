@@ -70,8 +70,8 @@ pin_project! {
 fn refuse<G: ConditionGuard>(guard: G) -> ! {
     drop(guard);
     panic!(
-        "bifrons: a wait on a condition with a guard that is not its owner's only one, or whose \
-         owner waits already"
+        "bifrons: a wait on a condition with a guard that is not its owner's only one (a thread may, if \
+         the value is `Sync`, a `Cell` or a `RefCell`), or whose owner waits already"
     );
 }
 
@@ -99,7 +99,7 @@ impl<'a, G: ConditionGuard> Notification<'a, G> {
         match lock {
             // Kept before the unlock, which may run wakers that panic.
             Ok(lock) => this.lock.insert(lock).unlock(Token(())),
-            // Another thread of the owner was faster.
+            // Another thread of the owner was faster, or a thread would lend the value twice.
             Err(guard) => {
                 drop(self.settle());
                 refuse(guard);

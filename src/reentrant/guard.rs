@@ -2,6 +2,7 @@
 
 #![expect(unsafe_code, reason = "a guard is the right to the value behind it")]
 
+use super::lend::may_be_lent_twice;
 use super::owed::{self, Key};
 use super::{Hold, ReentrantLock, ReentrantLockFuture};
 use crate::sys::atomic::Ordering;
@@ -38,9 +39,13 @@ impl<'a, T: ?Sized> ReentrantLockGuard<'a, T> {
     }
 
     /// Gives up all guards of this thread, for [`Suspended::relock_for_thread`]; the raw lock is
-    /// still held. `Err`: an outer wait of this thread has done so.
+    /// still held. `Err`: an outer wait of this thread has done so, or the others may keep what they
+    /// have borrowed, and the value is not to be lent twice.
     pub(crate) fn suspend(self) -> Result<Suspended<'a, T>, Self> {
         let (lock, Some(hold)) = (self.lock, self.held()) else { return Err(self) };
+        if hold.depth() > 1 && !may_be_lent_twice::<T>() {
+            return Err(self);
+        }
         mem::forget(self);
         // Relaxed: the raw lock publishes.
         lock.hold.store(Hold::NONE.0, Ordering::Relaxed);

@@ -48,6 +48,7 @@
 #![expect(unsafe_code, reason = "the guards, and each wait pairs its node with its own lock")]
 
 mod guard;
+mod lend;
 mod owed;
 mod owner;
 
@@ -161,8 +162,11 @@ pub struct ReentrantLock<T: ?Sized> {
 // SAFETY: the value moves with the lock.
 unsafe impl<T: ?Sized + Send> Send for ReentrantLock<T> {}
 // SAFETY: guards of the thread face stay on one thread, which alone gets `&T` while it holds: `T:
-// Send` suffices. The owner face, where several threads may have `&T` at a time, asks for `T: Sync`;
-// that bound also keeps tasks, and with them wakers of the user's, from the queue of any other lock.
+// Send` suffices. It may keep what it has borrowed, and let another thread have the lock, in a wait
+// on a condition with one of several guards, which the others outlive: such a wait is refused if the
+// value is not to be lent twice. The owner face, where several threads may have `&T` at a time, asks
+// for `T: Sync`; that bound also keeps tasks, and with them wakers of the user's, from the queue of
+// any other lock, so a thread that waits there runs nothing that uses what it has borrowed.
 unsafe impl<T: ?Sized + Send> Sync for ReentrantLock<T> {}
 
 impl<T> ReentrantLock<T> {
