@@ -429,6 +429,25 @@ fn wait_while_releases_the_lock_if_the_drop_of_its_predicate_panics() {
         assert!(panics(|| condition.wait_while_timeout(lock.lock(), predicate, Duration::ZERO)));
         assert!(is_free(&lock));
     }
+    for waits in [true, false] {
+        let bomb = Bomb;
+        let mut lets_go = !waits;
+        let predicate = move |(): &mut ()| {
+            let _held = &bomb;
+            !std::mem::replace(&mut lets_go, true)
+        };
+        let task = async {
+            let guard = condition.wait_while_async(lock.lock_async().await, predicate).await;
+            unreachable!("{guard:?}");
+        };
+        let mut task = Box::pin(task);
+        if waits {
+            assert!(poll_once(task.as_mut()).is_pending());
+            assert!(condition.notify_one());
+        }
+        assert!(panics(|| poll_once(task.as_mut())));
+        assert!(is_free(&lock));
+    }
 }
 
 struct Panicking;

@@ -293,7 +293,8 @@ pin_project! {
     #[must_use = "futures do nothing unless polled, and the lock stays held"]
     pub struct ConditionWhileFuture<'a, G: AsyncConditionGuard, F> {
         condition: &'a Condition,
-        predicate: F,
+        // `None` after completion.
+        predicate: Option<F>,
         // Until the first poll.
         first: Option<G>,
         #[pin]
@@ -303,7 +304,7 @@ pin_project! {
 
 impl<'a, G: AsyncConditionGuard, F> ConditionWhileFuture<'a, G, F> {
     pub(super) fn new(condition: &'a Condition, guard: G, predicate: F) -> Self {
-        Self { condition, predicate, first: Some(guard), phase: Phase::Done }
+        Self { condition, predicate: Some(predicate), first: Some(guard), phase: Phase::Done }
     }
 }
 
@@ -320,9 +321,12 @@ impl<G: AsyncConditionGuard, F: FnMut(&mut G::View) -> bool> Future
                 Some(guard) => (guard, Baton::none()),
                 None => ready!(this.phase.as_mut().poll(cx)),
             };
-            let wait_on = (this.predicate)(guard.view(Token(())));
+            let Some(predicate) = this.predicate else { finished("ConditionFuture") };
+            let wait_on = predicate(guard.view(Token(())));
             baton.spend();
             if !wait_on {
+                // Before the guard is on its way out, where it would be forgotten if this panics.
+                *this.predicate = None;
                 return Poll::Ready(guard);
             }
             this.phase.set(Phase::new(this.condition, guard));
