@@ -839,6 +839,51 @@ fn a_push_that_is_over_waits_no_more_though_its_receiver_panicked_when_woken() {
 }
 
 #[test]
+fn a_pop_whose_sender_panics_when_woken_waits_no_more() {
+    // One of the two in the middle takes the item that the first was woken for.
+    for many in [false, true] {
+        let queue = BoundedQueue::new(1);
+        let mut items = Vec::new();
+        let mut first = Box::pin(queue.pop_async());
+        let mut second = Box::pin(queue.pop_async());
+        let mut batch = Box::pin(queue.pop_many_async(&mut items, 1));
+        let mut third = Box::pin(queue.pop_async());
+        let last = Counter::new();
+        assert!(poll_once(first.as_mut()).is_pending());
+        assert!(poll_once(second.as_mut()).is_pending());
+        assert!(poll_once(batch.as_mut()).is_pending());
+        assert!(last.poll(third.as_mut()).is_pending());
+        queue.push(1).unwrap();
+        let bad = Hooks::on_wake(boom);
+        let mut push = Box::pin(queue.push_async(2));
+        assert!(bad.poll(push.as_mut()).is_pending());
+        let panicked = if many {
+            panics(|| poll_once(batch.as_mut()))
+        } else {
+            panics(|| poll_once(second.as_mut()))
+        };
+        assert_eq!((panicked, queue.waiting()), ("boom", 2));
+        assert!(poll_once(first.as_mut()).is_pending());
+        assert_eq!(poll_once(push.as_mut()), Poll::Ready(Ok(())));
+        assert_eq!(last.wakes(), 0, "the item is for the first");
+        assert_eq!(poll_once(first.as_mut()), Poll::Ready(Ok(2)));
+    }
+}
+
+#[test]
+fn push_many_counts_an_item_whose_receiver_panicked_when_woken() {
+    let queue = BoundedQueue::new(4);
+    let bad = Hooks::on_wake(boom);
+    let mut pop = Box::pin(queue.pop_async());
+    assert!(bad.poll(pop.as_mut()).is_pending());
+    let mut push = Box::pin(queue.push_many_async(1..4));
+    assert_eq!(panics(|| poll_once(push.as_mut())), "boom");
+    assert_eq!(poll_once(push.as_mut()), Poll::Ready(Ok(3)));
+    assert_eq!(poll_once(pop.as_mut()), Poll::Ready(Ok(1)));
+    assert_eq!(queue.try_iter().collect::<Vec<_>>(), [2, 3]);
+}
+
+#[test]
 fn a_write_that_is_over_is_terminated_though_its_reader_panicked_when_woken() {
     let (mut writer, mut reader) = pipe::bytes(4);
     let (bad, mut buffer) = (Hooks::on_wake(boom), [0; 4]);
@@ -848,6 +893,42 @@ fn a_write_that_is_over_is_terminated_though_its_reader_panicked_when_woken() {
     assert_eq!(panics(|| poll_once(write.as_mut())), "boom");
     assert!(write.is_terminated());
     assert!(matches!(poll_once(read.as_mut()), Poll::Ready(Ok(2))));
+}
+
+#[test]
+fn a_read_that_is_over_is_terminated_though_its_writer_panicked_when_woken() {
+    let (mut writer, mut reader) = pipe::bytes(2);
+    let (bad, mut buffer) = (Hooks::on_wake(boom), [0; 1]);
+    writer.write_timeout(b"ab", LONG).unwrap();
+    let mut write = Box::pin(writer.write_async(b"cd"));
+    assert!(bad.poll(write.as_mut()).is_pending());
+    let mut read = Box::pin(reader.read_async(&mut buffer));
+    assert_eq!(panics(|| poll_once(read.as_mut())), "boom");
+    assert!(read.is_terminated());
+    drop(read);
+    assert_eq!(buffer, *b"a", "what was read is not overwritten");
+    assert!(matches!(poll_once(write.as_mut()), Poll::Ready(Ok(1))));
+    drop(write);
+    let mut rest = [0; 3];
+    assert_eq!((reader.read_timeout(&mut rest, LONG).unwrap(), rest), (2, *b"bc\0"));
+}
+
+#[test]
+fn a_write_or_read_whose_own_waker_panics_when_cloned_goes_on() {
+    let (mut writer, mut reader) = pipe::bytes(2);
+    let (bad, mut buffer) = (Hooks::on_clone(boom), [0; 2]);
+    let mut read = Box::pin(reader.read_async(&mut buffer));
+    assert_eq!(panics(|| bad.poll(read.as_mut())), "boom");
+    assert!(!read.is_terminated());
+    writer.write_timeout(b"ab", LONG).unwrap();
+    assert!(matches!(poll_once(read.as_mut()), Poll::Ready(Ok(2))));
+    drop(read);
+    writer.write_timeout(b"cd", LONG).unwrap();
+    let mut write = Box::pin(writer.write_async(b"ef"));
+    assert_eq!(panics(|| bad.poll(write.as_mut())), "boom");
+    assert!(!write.is_terminated());
+    assert_eq!(reader.read_timeout(&mut buffer, LONG).unwrap(), 2);
+    assert!(matches!(poll_once(write.as_mut()), Poll::Ready(Ok(2))));
 }
 
 #[test]

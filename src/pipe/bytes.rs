@@ -13,6 +13,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind};
 use std::marker::PhantomPinned;
+use std::mem;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -139,11 +140,13 @@ impl Writer {
         cx: &Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if bytes.is_empty() {
-            return Poll::Ready(Ok(0));
-        }
-        ready!(self.poll_room(cx))?;
+        ready!(self.poll_room_for(cx, bytes))?;
         Poll::Ready(self.copy_in(bytes))
+    }
+
+    /// No bytes need no room.
+    fn poll_room_for(&mut self, cx: &Context<'_>, bytes: &[u8]) -> Poll<io::Result<()>> {
+        if bytes.is_empty() { Poll::Ready(Ok(())) } else { self.poll_room(cx) }
     }
 
     /// Writes some of `bytes`, waiting for room for at most `timeout`.
@@ -348,11 +351,13 @@ impl Reader {
     }
 
     pub(super) fn poll_copy_out(&mut self, cx: &Context<'_>, bytes: &mut [u8]) -> Poll<usize> {
-        if bytes.is_empty() {
-            return Poll::Ready(0);
-        }
-        ready!(self.poll_filled(cx));
+        ready!(self.poll_filled_for(cx, bytes));
         Poll::Ready(self.copy_out(bytes))
+    }
+
+    /// For no bytes there need be none.
+    fn poll_filled_for(&mut self, cx: &Context<'_>, bytes: &[u8]) -> Poll<()> {
+        if bytes.is_empty() { Poll::Ready(()) } else { self.poll_filled(cx) }
     }
 
     /// Reads some bytes, waiting for at most `timeout`; `Ok(0)` at the end of the file.
@@ -483,13 +488,13 @@ impl Future for WriteFuture<'_> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        // Gone if a waker panics: the bytes may be in the pipe by then.
-        let Some(bytes) = this.bytes.take() else { finished("WriteFuture") };
-        let Poll::Ready(result) = this.writer.poll_copy_in(cx, bytes) else {
-            *this.bytes = Some(bytes);
+        let Some(bytes) = *this.bytes else { finished("WriteFuture") };
+        let Poll::Ready(room) = this.writer.poll_room_for(cx, bytes) else {
             return this.writer.half.tie_to_future();
         };
-        Poll::Ready(result)
+        // Over, also if the reader's waker panics: the bytes are in the pipe by then.
+        *this.bytes = None;
+        Poll::Ready(room.and_then(|()| this.writer.copy_in(bytes)))
     }
 }
 
@@ -529,11 +534,13 @@ impl Future for ReadFuture<'_> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let Some(bytes) = this.bytes.as_mut() else { finished("ReadFuture") };
-        let Poll::Ready(count) = this.reader.poll_copy_out(cx, bytes) else {
+        if this.reader.poll_filled_for(cx, bytes).is_pending() {
             return this.reader.half.tie_to_future();
-        };
+        }
+        // Over, also if the writer's waker panics: the bytes have left the pipe by then.
+        let bytes = mem::take(bytes);
         *this.bytes = None;
-        Poll::Ready(Ok(count))
+        Poll::Ready(Ok(this.reader.copy_out(bytes)))
     }
 }
 

@@ -27,7 +27,7 @@
 //!
 //! Moving an end may wake the other, and so run a waker's code. If that panics, the panic comes out
 //! of the call: a message or bytes to be sent are in the pipe by then; a message that was received is
-//! dropped with the panic.
+//! dropped with the panic; bytes that were read are in the buffer, and their number is lost.
 //!
 //! # Spinning
 //!

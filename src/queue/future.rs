@@ -302,7 +302,11 @@ impl<T, I: Iterator<Item = T>> Future for PushManyFuture<'_, T, I> {
                     *this.done = true;
                     return Poll::Ready(Ok(*this.pushed));
                 }
-                (Some(item), Ok(slot)) => slot.push_and_reserve(item, most_left != Some(1)),
+                (Some(item), Ok(slot)) => {
+                    // Counted first: with a receiver whose waker panics it is in the queue.
+                    *this.pushed = this.pushed.saturating_add(1);
+                    slot.push_and_reserve(item, most_left != Some(1))
+                }
                 (Some(item), Err(Closed)) => Err(PushError(item)),
             };
             slot = match pushed {
@@ -312,7 +316,6 @@ impl<T, I: Iterator<Item = T>> Future for PushManyFuture<'_, T, I> {
                     return Poll::Ready(Err(rejected));
                 }
             };
-            *this.pushed = this.pushed.saturating_add(1);
         }
         // Before the others run.
         drop(slot);

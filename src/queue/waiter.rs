@@ -41,7 +41,9 @@
 use super::BoundedQueue;
 use super::ring::{self, Blocked, Refusal};
 use crate::sys::GapWait;
-use crate::wait::{Locked, Node, Place, Stale, State, WaitQueue, WakeBatch, discard, wake};
+use crate::wait::{
+    Finally, Locked, Node, Place, Stale, State, WaitQueue, WakeBatch, discard, wake,
+};
 use pin_project_lite::pin_project;
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -212,8 +214,11 @@ pin_project! {
 impl<T> Waiter<'_, T, Receivers> {
     /// Pops, else sleeps. `Err`: the queue is closed.
     #[inline]
-    pub(super) fn poll_pop(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, Closed>> {
-        let item = match self.queue.pop_at_once() {
+    pub(super) fn poll_pop(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<T, Closed>> {
+        let item = match self.as_mut().attempt(BoundedQueue::pop_at_once) {
             None if self.may_meet() => self.spin_pop(),
             item => item,
         };
@@ -300,14 +305,14 @@ impl<'a, T, S: Side> Waiter<'a, T, S> {
     /// handoff is not queued.
     #[inline]
     pub(super) unsafe fn poll_by<R>(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         node: NonNull<Node<HasHandoff>>,
         cx: &mut Context<'_>,
         mut attempt: impl FnMut(&'a BoundedQueue<T>) -> Result<R, Refusal>,
     ) -> Poll<Result<R, Closed>> {
         let mut gap = GapWait::new();
         let result = loop {
-            match attempt(self.queue) {
+            match self.as_mut().attempt(&mut attempt) {
                 Ok(result) => break Ok(result),
                 Err(Refusal::Closed) => break Err(Closed),
                 Err(Refusal::Busy) => {
@@ -326,6 +331,19 @@ impl<'a, T, S: Side> Waiter<'a, T, S> {
         };
         self.end();
         Poll::Ready(result)
+    }
+
+    /// Tries. If that panics, for it wakes the other side, the wait is over: a node that stayed queued,
+    /// of a future that is not polled again, would take the next wake-up with it.
+    #[inline(always)]
+    fn attempt<R>(self: Pin<&mut Self>, attempt: impl FnOnce(&'a BoundedQueue<T>) -> R) -> R {
+        let queue = self.queue;
+        let panicked = Finally::new(|| {
+            self.cancel();
+        });
+        let result = attempt(queue);
+        panicked.disarm();
+        result
     }
 
     /// The wait has been worth it, or hopeless: a notification has served its purpose, and a node
