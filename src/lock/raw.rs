@@ -484,9 +484,9 @@ impl RawLock {
         Poll::Pending
     }
 
-    /// The caller owns the lock, and has waited for it at `node`: queued, or woken and here by another
-    /// way. Whoever else is on its way may belong to its own task, which does not poll it; so the next
-    /// `unlock` wakes the first, in any case.
+    /// The caller has entered the lock, and has waited for it at `node`: queued, or woken and here by
+    /// another way. Whoever else is on its way may belong to its own task, which does not poll it; so
+    /// the next `unlock` wakes the first, in any case.
     ///
     /// # Safety
     ///
@@ -496,8 +496,18 @@ impl RawLock {
         // SAFETY: the caller's promise.
         let _stale = unsafe { self.queue.withdraw(node, Self::note_departure) };
         if self.word().is_woken() {
-            // Relaxed: it only lets the `unlock` wake.
-            self.queue.word.fetch_and(!WOKEN, Ordering::Relaxed);
+            self.pass_on();
+        }
+    }
+
+    /// Nobody is on its way any more: the next `unlock` wakes the first waiter. If the lock is free,
+    /// also because another thread of a reentrant owner has ended its hold, this does.
+    fn pass_on(&self) {
+        // Relaxed: if the lock is taken, its owner's `unlock` reads this later in the order of the
+        // word.
+        let word = Word(self.queue.word.fetch_and(!WOKEN, Ordering::Relaxed));
+        if !word.is_locked() && word.is_queued() {
+            self.wake_next(false);
         }
     }
 
@@ -512,14 +522,7 @@ impl RawLock {
         let (state, _stale) = unsafe { self.queue.withdraw(node, Self::note_departure) };
         match state {
             State::Idle | State::Queued => {}
-            State::Notified => {
-                // Relaxed: if the lock is taken, its owner's `unlock` reads this later in the
-                // order of the word; if it is free, the wake-up is ours to pass on.
-                let word = Word(self.queue.word.fetch_and(!WOKEN, Ordering::Relaxed));
-                if !word.is_locked() && word.is_queued() {
-                    self.wake_next(false);
-                }
-            }
+            State::Notified => self.pass_on(),
             State::Granted => self.unlock_fair(),
         }
     }

@@ -2,7 +2,7 @@
 //! watches the cells of the thread face, and an unordered look at the numbers of the owner face
 //! may find an old one.
 
-use super::{explore, poll_once};
+use super::{Flag, explore, poll_once};
 use bifrons::{Condition, Event, Owner, ReentrantLock, block_on};
 use loom::cell::Cell;
 use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -327,6 +327,37 @@ fn only_owner_is_never_refused() {
         assert!(lock.try_lock_as(&owner).is_some());
         thread.join().unwrap();
         assert!(!lock.is_locked());
+    });
+}
+
+/// A woken future enters a hold of its owner, which guards that another thread drops end before the
+/// future has left the queue: nobody's unlock wakes the stranger behind it but its own leaving.
+///
+/// Kills: who leaves the queue with a wake-up and has no lock.
+#[test]
+fn hold_that_ends_before_the_queue_is_left() {
+    explore("reentrant: hold that ends before the queue is left", || {
+        let (lock, condition) = (Arc::new(ReentrantLock::new(())), Arc::new(Condition::new()));
+        let [owner, stranger] = [Owner::new(), Owner::new()];
+        let given_up = [holder(&lock, &owner), holder(&lock, &owner)];
+        let (other, same, changed) = (Arc::clone(&lock), owner.clone(), Arc::clone(&condition));
+        let waiter = thread::spawn(move || drop(changed.wait(other.lock_as(&same))));
+        let guard = lock.lock();
+        let mut woken = Box::pin(lock.lock_async(&owner));
+        assert!(poll_once(woken.as_mut()).is_pending());
+        let (flag, mut behind) = (Flag::new(), Box::pin(lock.lock_async(&stranger)));
+        assert!(flag.poll(behind.as_mut()).is_pending());
+        drop(guard);
+        let barged = lock.try_lock_as(&owner);
+        assert!(barged.is_some());
+        let dropper = thread::spawn(move || drop(given_up));
+        let entered = poll_once(woken.as_mut());
+        dropper.join().unwrap();
+        drop((entered, barged, woken));
+        assert!(lock.is_locked() || flag.is_woken());
+        assert!(condition.notify_one());
+        waiter.join().unwrap();
+        assert!(poll_once(behind.as_mut()).is_ready());
     });
 }
 
