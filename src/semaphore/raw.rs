@@ -158,7 +158,7 @@ impl RawSemaphore {
     pub(super) fn spin<'a>(&self, signals: &'a impl Fn() -> u64) -> Spin<'a> {
         // Relaxed: a hint.
         let forgotten = self.queue.word.forgotten.load(Ordering::Relaxed);
-        Spin::for_permits(forgotten as u64, signals)
+        Spin::for_permits(std::ptr::from_ref(self).addr(), forgotten as u64, signals)
     }
 
     /// Grows by one with each permit that is released, and shrinks with each that is held or taken out

@@ -353,7 +353,11 @@ impl<'a> Spin<'a> {
         Self(PhantomData)
     }
 
-    pub(crate) fn for_permits(_forgotten: u64, _signals: &'a impl Fn() -> u64) -> Self {
+    pub(crate) fn for_permits(
+        _address: usize,
+        _forgotten: u64,
+        _signals: &'a impl Fn() -> u64,
+    ) -> Self {
         Self(PhantomData)
     }
 

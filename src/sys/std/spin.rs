@@ -109,7 +109,8 @@ enum Course {
 const_thread_local! {
     static LAST_SPIN: Cell<(Restraint, Course)> = Cell::new((Restraint::new(), Course::Ended));
     static YIELDS: Cell<Yields> = Cell::new(Yields::new());
-    static LAST_FORGOTTEN: Cell<u64> = Cell::new(0);
+    /// Of which semaphore, and how many.
+    static LAST_FORGOTTEN: Cell<(usize, u64)> = Cell::new((0, 0));
     static MEETINGS: Cell<u32> = Cell::new(0);
 }
 
@@ -136,11 +137,16 @@ impl<'a> Spin<'a> {
     }
 
     /// For permits. Those that come back are turns, in which the others may have the CPU. Those that are
-    /// `forgotten` are signals, as long as that count goes on growing from wait to wait.
+    /// `forgotten` are signals, as long as that count goes on growing from one wait of the thread to the
+    /// next, both at the same semaphore, which the `address` tells.
     #[inline]
-    pub(crate) fn for_permits(forgotten: u64, signals: &'a impl Fn() -> u64) -> Self {
-        let last = LAST_FORGOTTEN.replace(forgotten);
-        if forgotten == 0 || forgotten == last {
+    pub(crate) fn for_permits(
+        address: usize,
+        forgotten: u64,
+        signals: &'a impl Fn() -> u64,
+    ) -> Self {
+        let last = LAST_FORGOTTEN.replace((address, forgotten));
+        if last.0 != address || last.1 == forgotten {
             return Self::new();
         }
         Self::for_signal().beside(signals)
@@ -619,12 +625,15 @@ mod tests {
     #[test]
     fn permits_are_signals_as_long_as_they_are_forgotten() {
         let signals = || 0;
-        let learns = |forgotten| Spin::for_permits(forgotten, &signals).progress.is_some();
-        LAST_FORGOTTEN.set(0);
+        let learns = |at, forgotten| Spin::for_permits(at, forgotten, &signals).progress.is_some();
+        LAST_FORGOTTEN.set((0, 0));
         assert_eq!(
-            [0, 3, 3, 4, 5, 5, 0, 0].map(learns),
-            [false, true, false, true, true, false, false, false]
+            [0, 3, 3, 4, 5, 5].map(|forgotten| learns(1, forgotten)),
+            [false, true, false, true, true, false]
         );
+        // Each has lost some, and neither goes on.
+        let in_turn = [(1, 5), (2, 6), (1, 5), (2, 6)];
+        assert_eq!(in_turn.map(|(at, forgotten)| learns(at, forgotten)), [false; 4]);
     }
 
     /// How often a wait looks that finds nothing, or finds something at once.
