@@ -159,7 +159,8 @@ impl Event {
         self.word(Ordering::Acquire).is_set()
     }
 
-    /// Waits until the flag is set, or has been set in the meantime.
+    /// Waits until the flag is set. Once the wait is registered, a flag that is set and cleared again
+    /// ends it, too; see the [type](Event).
     ///
     /// # Blocking
     ///

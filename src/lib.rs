@@ -44,7 +44,8 @@
 //! | `x_async(..)` | a named future | lazy; dropping it withdraws the wait and passes on what it was given; polling it after completion panics |
 //!
 //! Waits have no `try` form: an [`Event`] has [`is_set`](Event::is_set), and the timed waits of a
-//! [`Condition`] return the guard and whether they were notified.
+//! [`Condition`] return the guard and a flag: whether they were notified, or for a `wait_while` whether
+//! the predicate let go.
 //! [`push_many`](BoundedQueue::push_many) has only `x` and `x_async`, and
 //! [`ready_timeout`](pipe::Receiver::ready_timeout) of a pipe is the only form of its kind. The
 //! timed forms of a byte pipe return [`std::io::Error`]. Owned forms (`lock_owned`,
@@ -77,7 +78,7 @@
 //! | [`Lock::lock_async`], [`lock_owned_async`](Lock::lock_owned_async) | loses its place | the next waiter is woken; handed over by [`unlock_fair`](LockGuard::unlock_fair): handed on | `lock`, `lock_owned`, `lock_handed_over` |
 //! | [`Semaphore::acquire_async`], [`acquire_many_async`](Semaphore::acquire_many_async), owned | loses its place; who it held up is let through | its permits are returned | `acquire`, `acquire_owned` |
 //! | [`Event::wait_async`] | nothing | nothing | `event` |
-//! | [`Condition::wait_async`] | holds nothing: the guard was given up at the first poll | `notify_one`: another waiter is notified, also if it was taking the lock again; `notify_all`: nothing | `condition`, `condition_owned` |
+//! | [`Condition::wait_async`] | holds nothing: the guard was given up at the first poll | `notify_one`, `notify`: another waiter is notified, also if it was taking the lock again; `notify_all`: nothing | `condition`, `condition_owned` |
 //! | [`Condition::wait_while_async`] | the same | the same | `condition_while`, `condition_while_owned` |
 //! | [`BoundedQueue::push_async`] | has not pushed; the item is dropped, unless [`PushFuture::take`] takes it back | the room goes to the next | `push` |
 //! | [`BoundedQueue::pop_async`] | has taken nothing | the item stays, the next is woken | `pop` |
@@ -105,8 +106,10 @@
 //! loom's own limits remain. Where a thread looks at a word before it changes it, loom may try one
 //! outcome only of another thread's look beside that change, such as
 //! [`try_pop`](BoundedQueue::try_pop), a pipe's `has_data` or [`ReentrantLock::depth`]: call
-//! `loom::thread::yield_now()` before a look of which both outcomes matter. An [`Event`], a [`Lock`] and
-//! a [`Semaphore`] do not need it.
+//! `loom::thread::yield_now()` before a look of which both outcomes matter. An [`Event`] and a
+//! [`Semaphore`] do not need it, nor does a [`Lock`] but for [`is_locked`](Lock::is_locked). And of a
+//! future that wakes itself it tries one outcome only: in [`block_on_timeout`] its third poll is the last
+//! one.
 //!
 //! Share by `std::sync::Arc`: a `loom::sync::Arc` that is alive when loom reports a deadlock, also one
 //! in a queue, aborts the process. Do not catch panics inside a model: what a thread lets go of while it

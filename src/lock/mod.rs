@@ -28,13 +28,13 @@ use std::time::{Duration, Instant};
 /// whoever comes by. Barging has a bound. A blocked thread that has waited for 0.5 ms makes
 /// newcomers queue until it had its turn (one thread does so at a time; another one looks again
 /// after 1 ms, when the first has had its turn; with more than 15 waiters up to 10 ms). While they
-/// queue a lock may be free, and refused, for up to 1 ms. A task is woken every 32 unlocks or so at
-/// the latest, and returns to the front when it loses. [`LockGuard::unlock_fair`] hands the lock to
-/// the first waiter.
+/// queue a lock may be free, and refused, for up to 1 ms. The first waiter, if it is a task, is woken
+/// every 32 unlocks or so at the latest, and returns to the front when it loses.
+/// [`LockGuard::unlock_fair`] hands the lock to the first waiter.
 ///
 /// Not promised: first come, first served. And a future that has been woken, is kept, but never
 /// polled again and never dropped, delays those who queue behind it for up to 32 unlocks; if
-/// nobody ever locks again, they wait.
+/// nobody ever locks again, the tasks among them wait (a thread takes a free lock after 0.5 ms).
 ///
 /// # Memory effects
 ///

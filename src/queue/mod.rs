@@ -46,8 +46,9 @@ use std::time::{Duration, Instant};
 /// [`reserve`](BoundedQueue::reserve) waits for room without an item.
 ///
 /// An operation may wake a waiter. If its waker panics, the panic comes out of the call when the
-/// operation is done: an item to be pushed is in the queue; what was taken out is dropped with the
-/// panic, but for [`pop_many`](BoundedQueue::pop_many), which leaves it in the vector.
+/// operation is done: an item to be pushed is in the queue, or, if it was rejected, dropped with the
+/// panic; so is what was taken out, but for [`pop_many`](BoundedQueue::pop_many), which leaves it in
+/// the vector.
 ///
 /// # Reserving
 ///
@@ -59,7 +60,8 @@ use std::time::{Duration, Instant};
 /// Items leave in the order in which they entered. Waiters are woken in the order in which they
 /// came, one for each item or room, but newcomers may be faster; who then finds nothing waits in front
 /// again, of several such the one that looked last. A thread in a blocking push or pop may find done
-/// what it waits for: who makes room pushes its item, who pushes an item pops one for it.
+/// what it waits for: who makes room pushes its item, who pushes an item pops one for it. One that is
+/// unparked by something else, tries, and finds nothing, waits at the end again.
 ///
 /// A future that has been woken, is kept, but is never polled again and never dropped, keeps its
 /// wake-up from the waiters behind it, until the next item or room wakes one; if everybody waits by
@@ -70,8 +72,8 @@ use std::time::{Duration, Instant};
 /// A thread looks again for a few microseconds, and gives its CPU away a few times, before it parks. A
 /// poll looks once; but where waiters were lately woken from other threads, a poll of a push, a pop or
 /// a stream looks up to 16 times, with a pause of the CPU before each, and up to 64 times while that
-/// pays. A run of polls in vain ends it; and where a task goes on meeting the other side, every 8192nd
-/// wait sleeps in any case.
+/// pays. A run of polls in vain ends it; and where the tasks of a thread go on meeting the other side,
+/// every 8192nd wait looks once again.
 ///
 /// # Memory effects
 ///
