@@ -49,10 +49,10 @@ pub(super) mod sealed {
         /// must not be lent to another owner as long as this one has other guards.
         fn suspend(self, _: Token) -> Result<Self::Lock, Self>;
 
-        /// Whether the owner has no other guards, which a cancelled async wait would leave without
-        /// the lock.
-        fn is_outermost(&self) -> bool {
-            true
+        /// Whether a wait is to be refused, as far as a look tells. One of the async face is if the
+        /// owner has other guards, which a cancelled wait would leave without the lock.
+        fn is_refused(&self, _is_async: bool) -> bool {
+            false
         }
 
         /// The same as `suspend` for the async face: `Err` also if it is not the outermost.
@@ -181,6 +181,10 @@ impl<'a, T: ?Sized> sealed::Guard for ReentrantLockGuard<'a, T> {
         self.address()
     }
 
+    fn is_refused(&self, _is_async: bool) -> bool {
+        !self.may_be_suspended()
+    }
+
     fn suspend(self, _: Token) -> Result<OfThread<'a, T>, Self> {
         self.suspend().map(OfThread)
     }
@@ -225,8 +229,8 @@ impl<'a, T: ?Sized + Sync> sealed::Guard for OwnerGuard<'a, T> {
         self.suspend().map(OfOwner)
     }
 
-    fn is_outermost(&self) -> bool {
-        self.is_outermost()
+    fn is_refused(&self, is_async: bool) -> bool {
+        is_async && !self.is_outermost()
     }
 
     fn suspend_outermost(self, _: Token) -> Result<OfOwner<'a, T>, Self> {

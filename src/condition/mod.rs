@@ -83,8 +83,10 @@ use std::time::{Duration, Instant};
 /// Waiting under two different locks on one condition at the same time panics; the condition is
 /// as it was, and the lock of the guard is released. So does an async wait with a guard of a
 /// [`ReentrantLock`](crate::ReentrantLock) whose owner has others: a cancelled wait would leave
-/// them without the lock. And so does any wait with a guard whose hold another wait of its owner has
-/// given up, unless the owner has locked anew. Of a nested hold only that of the guard ends.
+/// them without the lock. So does one with a guard of a thread that has others, if the value is neither
+/// [`Sync`] nor a cell of std ([below](Condition#reentrant-locks)). And so does any wait with a guard
+/// whose hold another wait of its owner has given up, unless the owner has locked anew. Of a nested hold
+/// only that of the guard ends.
 ///
 /// A waker that panics when it is woken does so out of the call that wakes it, when everyone has been
 /// woken who was to be.
@@ -97,8 +99,9 @@ use std::time::{Duration, Instant};
 ///
 /// What a thread has borrowed by its other guards it keeps during such a wait, while other threads
 /// have the lock, and the value. So there the value has to be [`Sync`], or a [`Cell`](std::cell::Cell),
-/// a [`OnceCell`](std::cell::OnceCell) or a [`RefCell`](std::cell::RefCell) (whose borrows last, too) of
-/// what is `Sync`; with any other the wait panics. A thread's only guard may wait whatever the value is.
+/// or a [`RefCell`](std::cell::RefCell) (whose borrows last, too) or a
+/// [`OnceCell`](std::cell::OnceCell) of what is `Sync`. A thread's only guard may wait whatever the value
+/// is.
 ///
 /// Other guards of the same [`Owner`](crate::Owner), on other threads, hold nothing during such a wait.
 /// One that is dropped by then is not restored. But the guards of an owner are not told apart: if one of
@@ -239,7 +242,7 @@ impl Condition {
     /// # Panics
     ///
     /// If others wait under another lock; see the [type](Condition#panics). If `predicate` panics
-    /// the guard is dropped, and a notification of [`notify_one`](Condition::notify_one) goes to
+    /// the guard is dropped, and a notification that was not for [all](Condition::notify_all) goes to
     /// another waiter.
     #[must_use = "the lock is released if the guard is dropped"]
     pub fn wait_while<G: ConditionGuard>(

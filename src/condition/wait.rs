@@ -71,7 +71,7 @@ fn refuse<G: ConditionGuard>(guard: G) -> ! {
     drop(guard);
     panic!(
         "bifrons: a wait on a condition with a guard that is not its owner's only one (a thread may, if \
-         the value is `Sync`, a `Cell` or a `RefCell`), or whose owner waits already"
+         the value is `Sync` or a cell of std), or whose owner waits already"
     );
 }
 
@@ -85,7 +85,7 @@ impl<'a, G: ConditionGuard> Notification<'a, G> {
         let this = self.as_mut().project();
         let Some(guard) = this.guard.take() else { finished("ConditionFuture") };
         let node = this.node.as_ref();
-        if *this.outermost && !guard.is_outermost() {
+        if guard.is_refused(*this.outermost) {
             let _stale = Stale::new(Some(waker));
             refuse(guard);
         }
@@ -99,7 +99,7 @@ impl<'a, G: ConditionGuard> Notification<'a, G> {
         match lock {
             // Kept before the unlock, which may run wakers that panic.
             Ok(lock) => this.lock.insert(lock).unlock(Token(())),
-            // Another thread of the owner was faster, or a thread would lend the value twice.
+            // Another thread of the owner was faster.
             Err(guard) => {
                 drop(self.settle());
                 refuse(guard);

@@ -431,7 +431,7 @@ impl RawLock {
     /// waiter of the same task, so from now on that one is not on its way any more: the owner's
     /// `unlock` wakes the first. Whether there is none, and the lock can be taken.
     fn discount(&self, comer: Comer) -> bool {
-        // Relaxed: as in `cancel`.
+        // Relaxed: as in `pass_on`.
         self.word().is_woken()
             && comer.may_take(Word(self.queue.word.fetch_and(!WOKEN, Ordering::Relaxed)))
     }
@@ -500,8 +500,8 @@ impl RawLock {
         }
     }
 
-    /// Nobody is on its way any more: the next `unlock` wakes the first waiter. If the lock is free,
-    /// also because another thread of a reentrant owner has ended its hold, this does.
+    /// Nobody is relied on to be on its way: the next `unlock` wakes the first waiter. If the lock is
+    /// free, also because another thread of a reentrant owner has ended its hold, this does.
     fn pass_on(&self) {
         // Relaxed: if the lock is taken, its owner's `unlock` reads this later in the order of the
         // word.

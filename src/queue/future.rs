@@ -303,9 +303,9 @@ impl<T, I: Iterator<Item = T>> Future for PushManyFuture<'_, T, I> {
                     return Poll::Ready(Ok(*this.pushed));
                 }
                 (Some(item), Ok(slot)) => {
-                    // Counted first: with a receiver whose waker panics it is in the queue.
-                    *this.pushed = this.pushed.saturating_add(1);
-                    slot.push_and_reserve(item, most_left != Some(1))
+                    // Before a receiver is woken, whose waker may panic.
+                    let count = || *this.pushed = this.pushed.saturating_add(1);
+                    slot.push_and_reserve(item, most_left != Some(1), count)
                 }
                 (Some(item), Err(Closed)) => Err(PushError(item)),
             };

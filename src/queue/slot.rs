@@ -27,15 +27,17 @@ impl<'a, T> Slot<'a, T> {
     ///
     /// [`PushError`] with the item if the queue has been closed.
     pub fn push(self, item: T) -> Result<(), PushError<T>> {
-        self.push_and_reserve(item, false).map(|_none| ())
+        self.push_and_reserve(item, false, || {}).map(|_none| ())
     }
 
-    /// The same, holding room for one `more` item after it, if there is some.
+    /// The same, holding room for one `more` item after it, if there is some; `pushed` is called once
+    /// the item is in the queue.
     #[inline]
     pub(super) fn push_and_reserve(
         self,
         item: T,
         more: bool,
+        pushed: impl FnOnce(),
     ) -> Result<Option<Self>, PushError<T>> {
         let queue = self.queue;
         let Some((place, left)) = queue.ring.push_reserved(more) else {
@@ -51,6 +53,7 @@ impl<'a, T> Slot<'a, T> {
             }
         };
         let wakes = place.write(item);
+        pushed();
         if left == Left::UsedLast {
             queue.wake_after_exhaustion(wakes);
         } else if wakes {

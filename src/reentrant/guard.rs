@@ -38,12 +38,18 @@ impl<'a, T: ?Sized> ReentrantLockGuard<'a, T> {
         (hold.owner() == self.owner).then_some(hold)
     }
 
+    /// Whether the other guards of this thread may keep what they have lent while somebody else has the
+    /// lock.
+    pub(crate) fn may_be_suspended(&self) -> bool {
+        self.held().is_none_or(|hold| hold.depth() == 1) || may_be_lent_twice::<T>()
+    }
+
     /// Gives up all guards of this thread, for [`Suspended::relock_for_thread`]; the raw lock is
-    /// still held. `Err`: an outer wait of this thread has done so, or the others may keep what they
-    /// have borrowed, and the value is not to be lent twice.
+    /// still held. `Err`: an outer wait of this thread has done so, or it [may not
+    /// be](Self::may_be_suspended).
     pub(crate) fn suspend(self) -> Result<Suspended<'a, T>, Self> {
         let (lock, Some(hold)) = (self.lock, self.held()) else { return Err(self) };
-        if hold.depth() > 1 && !may_be_lent_twice::<T>() {
+        if !self.may_be_suspended() {
             return Err(self);
         }
         mem::forget(self);

@@ -10,20 +10,13 @@
 //! A bound cannot say that: the guard is one of several at run time only, and alone it may wait
 //! whatever the value is. So this is looked at when such a wait begins.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use crate::sys::TakesTurns;
 use std::iter::FusedIterator;
 use std::marker::PhantomData;
 
-/// Cells that know of their borrows themselves. What they lend is lent to both threads.
-trait TakesTurns {}
-
-impl<T: ?Sized> TakesTurns for Cell<T> {}
-impl<T: ?Sized + Sync> TakesTurns for RefCell<T> {}
-impl<T: Sync> TakesTurns for OnceCell<T> {}
-
 /// An iterator that ends once and goes on. [`Iterator::fuse`] stops that, unless the iterator says that
 /// it is fused: then it is a no-op. So a function that knows nothing of `K` learns whether it has an
-/// impl. Should the standard library ever fuse what is fused, the answer is no.
+/// impl, of any lifetime. Should the standard library ever fuse what is fused, the answer is no.
 struct Ends<K> {
     before: bool,
     kind: PhantomData<K>,

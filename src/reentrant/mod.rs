@@ -113,7 +113,8 @@ impl Hold {
 /// inside a polled scope of an owner. Different owners exclude each other, whatever their face.
 ///
 /// As an owner may have several guards at a time, they give `&T` only: put a
-/// [`Cell`](std::cell::Cell), a [`RefCell`](std::cell::RefCell) or an atomic inside.
+/// [`Cell`](std::cell::Cell), a [`RefCell`](std::cell::RefCell) or an atomic inside. (A thread that has
+/// several and waits on a [`Condition`](crate::Condition#reentrant-locks) wants the cell outermost.)
 ///
 /// # Fairness
 ///

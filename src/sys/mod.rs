@@ -23,6 +23,7 @@
 //! | [`fresh`] | a load | a read-modify-write that changes nothing | loom may feed a stale value to a retry loop for ever |
 //! | `const_thread_local!` | a constant, without destructor | loom's thread-local | loom has no constants |
 //! | [`SideTable`] | one for the process | one in each object | likewise, and its statics end before its threads |
+//! | [`TakesTurns`] | the cells of std | and loom's | a model keeps in a lock what loom watches |
 //! | [`DataCell`] | a cell | a cell whose exclusive use loom checks | |
 //!
 //! Under loom every operation on a loom object runs inside `catch_unwind` while the thread is
@@ -40,6 +41,8 @@ pub(crate) use self::loom::*;
 pub(crate) use self::std::*;
 
 pub(crate) use ::std::sync::Arc;
+
+use ::std::cell::{Cell, OnceCell, RefCell};
 
 /// Whether this thread unwinds.
 #[inline]
@@ -86,3 +89,11 @@ pub(crate) fn next_id() -> u64 {
     assert!(id < 1 << 48, "bifrons: out of owner ids");
     id
 }
+
+/// Cells that know of their borrows themselves, so that two threads may have them borrowed if only one
+/// of them runs. What they lend is lent to both.
+pub(crate) trait TakesTurns {}
+
+impl<T: ?Sized> TakesTurns for Cell<T> {}
+impl<T: ?Sized + Sync> TakesTurns for RefCell<T> {}
+impl<T: Sync> TakesTurns for OnceCell<T> {}

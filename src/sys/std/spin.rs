@@ -137,7 +137,7 @@ impl<'a> Spin<'a> {
     }
 
     /// For permits. Those that come back are turns, in which the others may have the CPU. Those that are
-    /// `forgotten` are signals, as long as that count goes on growing from one wait of the thread to the
+    /// `forgotten` are signals, as long as that count goes on changing from one wait of the thread to the
     /// next, both at the same semaphore, which the `address` tells.
     #[inline]
     pub(crate) fn for_permits(
