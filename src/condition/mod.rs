@@ -103,6 +103,9 @@ use std::time::{Duration, Instant};
 /// [`OnceCell`](std::cell::OnceCell) of what is `Sync`. A thread's only guard may wait whatever the value
 /// is.
 ///
+/// If as many wait for the lock as an object can have waiters, a wait that has a depth to restore aborts
+/// the process: it cannot return without.
+///
 /// Other guards of the same [`Owner`](crate::Owner), on other threads, hold nothing during such a wait.
 /// One that is dropped by then is not restored. But the guards of an owner are not told apart: if one of
 /// its threads has locked anew, or waits in the same way, the drop may count there, and end that hold

@@ -5,7 +5,9 @@
 use super::lend::may_be_lent_twice;
 use super::owed::{self, Key};
 use super::{Hold, ReentrantLock, ReentrantLockFuture};
+use crate::sys::abort;
 use crate::sys::atomic::Ordering;
+use crate::wait::Finally;
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem;
@@ -95,10 +97,15 @@ impl<'a, T: ?Sized> Suspended<'a, T> {
 
     /// Takes the lock again, as deep as there are guards of the owner left.
     fn relock(&self) {
-        self.lock.raw.lock();
         if !self.is_nested() {
+            self.lock.raw.lock();
             return self.lock.begin(self.hold);
         }
+        // It panics if too many wait, and then the other guards would never have the lock again, which
+        // lend what it guards.
+        let lost = Finally::new(abort);
+        self.lock.raw.lock();
+        lost.disarm();
         let (key, others) = (key(self.lock, self.hold.owner()), self.hold.depth() - 1);
         self.lock.owed.with(|rows| {
             let gone = owed::settle(rows, key, others);

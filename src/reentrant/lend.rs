@@ -16,7 +16,9 @@ use std::marker::PhantomData;
 
 /// An iterator that ends once and goes on. [`Iterator::fuse`] stops that, unless the iterator says that
 /// it is fused: then it is a no-op. So a function that knows nothing of `K` learns whether it has an
-/// impl, of any lifetime. Should the standard library ever fuse what is fused, the answer is no.
+/// impl. Should the standard library ever fuse what is fused, the answer is no. What it does not learn is
+/// for which lifetimes: a type that an `unsafe impl` of its own makes `Sync` for `'static` only is
+/// taken for `Sync`.
 struct Ends<K> {
     before: bool,
     kind: PhantomData<K>,

@@ -23,6 +23,7 @@
 //! | [`fresh`] | a load | a read-modify-write that changes nothing | loom may feed a stale value to a retry loop for ever |
 //! | `const_thread_local!` | a constant, without destructor | loom's thread-local | loom has no constants |
 //! | [`SideTable`] | one for the process | one in each object | likewise, and its statics end before its threads |
+//! | [`abort`] | ends the process | nothing | what loom reports unwinds |
 //! | [`TakesTurns`] | the cells of std | and loom's | a model keeps in a lock what loom watches |
 //! | [`DataCell`] | a cell | a cell whose exclusive use loom checks | |
 //!

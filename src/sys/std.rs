@@ -293,6 +293,11 @@ pub(crate) fn is_past_at_last(deadline: Instant) -> bool {
     is_past(deadline)
 }
 
+/// What must not go on does not.
+pub(crate) fn abort() {
+    std::process::abort();
+}
+
 #[cfg(test)]
 mod tests {
     use super::{IMPATIENCE, PATIENCE, patience};
