@@ -49,8 +49,8 @@ pub(super) mod sealed {
         /// must not be lent to another owner as long as this one has other guards.
         fn suspend(self, _: Token) -> Result<Self::Lock, Self>;
 
-        /// Whether a wait is to be refused, as far as a look tells. One of the async face is if the
-        /// owner has other guards, which a cancelled wait would leave without the lock.
+        /// Whether a wait is to be refused, as far as a look tells. One of the async face is also if
+        /// the owner has other guards, which a cancelled wait would leave without the lock.
         fn is_refused(&self, _is_async: bool) -> bool {
             false
         }
@@ -230,7 +230,7 @@ impl<'a, T: ?Sized + Sync> sealed::Guard for OwnerGuard<'a, T> {
     }
 
     fn is_refused(&self, is_async: bool) -> bool {
-        is_async && !self.is_outermost()
+        self.depth().is_none_or(|depth| is_async && depth > 1)
     }
 
     fn suspend_outermost(self, _: Token) -> Result<OfOwner<'a, T>, Self> {

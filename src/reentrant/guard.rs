@@ -40,10 +40,10 @@ impl<'a, T: ?Sized> ReentrantLockGuard<'a, T> {
         (hold.owner() == self.owner).then_some(hold)
     }
 
-    /// Whether the other guards of this thread may keep what they have lent while somebody else has the
-    /// lock.
+    /// Whether there is a hold to give up, and the other guards of this thread may keep what they have
+    /// lent while somebody else has the lock.
     pub(crate) fn may_be_suspended(&self) -> bool {
-        self.held().is_none_or(|hold| hold.depth() == 1) || may_be_lent_twice::<T>()
+        self.held().is_some_and(|hold| hold.depth() == 1 || may_be_lent_twice::<T>())
     }
 
     /// Gives up all guards of this thread, for [`Suspended::relock_for_thread`]; the raw lock is
@@ -169,9 +169,11 @@ impl<'a, T: ?Sized> OwnerGuard<'a, T> {
         Self { lock, owner, _shared: PhantomData }
     }
 
-    /// Whether this is the owner's only guard, unless another of its threads changes that.
-    pub(crate) fn is_outermost(&self) -> bool {
-        self.lock.depth() == 1
+    /// How deep the owner holds the lock, unless another of its threads changes that. `None`: not at
+    /// all, as another of its threads waits on a condition.
+    pub(crate) fn depth(&self) -> Option<u64> {
+        let hold = self.lock.hold();
+        (hold.owner() == self.owner).then(|| hold.depth())
     }
 
     pub(crate) fn address(&self) -> usize {
