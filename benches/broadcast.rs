@@ -123,7 +123,7 @@ mod scenarios {
     }
 
     fn events() -> Row {
-        let row = Row::new("event, set on 10 000 futures, per waiter", Unit::Nanoseconds).floor(
+        let row = Row::new("event, set on 10 000 futures, per waiter", Unit::Nanoseconds).note(
             "futures-intrusive and event-listener call the wakers under their lock, in the walk along \
              the list; one that looks at the event then deadlocks",
         );

@@ -31,6 +31,8 @@ mod scenarios {
     use futures::future::Either;
     use std::future::Future;
     use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+    use std::{fs, thread};
 
     /// What one of two parties holds.
     trait End: Send + Sized + 'static {
@@ -244,7 +246,10 @@ mod scenarios {
         for threads in [events, conditions, semaphores, queues, pipes] {
             rows.extend(ONE_AND_TWO.map(threads));
         }
-        rows.extend([conditions, semaphores, queues].map(|threads| threads(Placement::BusyCpu)));
+        for threads in [events, conditions, semaphores, queues, pipes] {
+            rows.push(threads(Placement::BusyCpu));
+        }
+        rows.extend(cfg!(target_os = "linux").then(cpu_of_waits));
         for tasks in [events_async, conditions_async, semaphores_async, queues_async, pipes_async] {
             rows.extend(CURRENT_AND_TWO.map(|(runtime, workers, placement)| {
                 tasks(&format!("tasks on {runtime}"), workers).on(placement)
@@ -264,6 +269,43 @@ mod scenarios {
             "event-listener and flag": Listened,
             "futures-intrusive (block_on)": IntrusiveEvent,
         )
+    }
+
+    /// What a thread uses of the CPU while it waits.
+    fn cpu_of_waits() -> Row {
+        let row = Row::new("event, CPU time of a wait of 10 ms", Unit::Microseconds)
+            .outside("a bound, not a race: ours spins for a few, and yields a few times");
+        contenders!(row, |B, _n| cpu_of_a_wait::<B>(),
+            bifrons::Event,
+            "parking_lot mutex and condvar": ParkingLotFlag,
+            "std mutex and condvar": StdFlag,
+            "usync mutex and condvar": UsyncFlag,
+            "event-listener and flag": Listened,
+        )
+    }
+
+    fn cpu_of_a_wait<B: Baton>() -> f64 {
+        const WAITS: u32 = 8;
+        let baton = Arc::new(B::default());
+        let other = Arc::clone(&baton);
+        let waiter = thread::spawn(move || {
+            let before = cpu_time();
+            (0..WAITS).for_each(|_| other.wait());
+            cpu_time() - before
+        });
+        for _ in 0..WAITS {
+            thread::sleep(Duration::from_millis(10));
+            baton.pass();
+        }
+        let used = waiter.join().expect("the thread waits and ends");
+        used / f64::from(WAITS)
+    }
+
+    /// Of this thread, in microseconds, as Linux counts it.
+    fn cpu_time() -> f64 {
+        let counts = fs::read_to_string("/proc/thread-self/schedstat").expect("Linux counts");
+        let nanoseconds = counts.split(' ').next().and_then(|count| count.parse().ok());
+        nanoseconds.map_or(f64::NAN, |count: f64| count / 1000.0)
     }
 
     fn conditions(placement: Placement) -> Row {
@@ -371,6 +413,6 @@ mod scenarios {
             "flume": OfFlume,
             "crossfire": OfAsyncCrossfire,
         )
-        .floor("kanal hands the message into the future that waits, and a cancel drops it")
+        .note("kanal hands the message into the future that waits, and a cancel drops it")
     }
 }

@@ -181,7 +181,7 @@ mod scenarios {
     fn permits(placement: Placement) -> Row {
         let mut row = ping_pong("semaphore", placement);
         if placement == Placement::TwoCpus {
-            row = row.floor(
+            row = row.note(
                 "saa spins for up to 32 us in a poll, and whatever else the thread has to run waits; \
                  a poll of ours looks once",
             );

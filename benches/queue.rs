@@ -22,7 +22,7 @@ mod scenarios {
     use crate::channels::{Ends, tasks, tasks_to_threads, threads, threads_to_tasks};
     use crate::harness::{Placement, Row, Unit};
     use bifrons::BoundedQueue;
-    use crossfire::mpmc;
+    use crossfire::{mpmc, mpsc, spsc};
     use std::sync::Arc;
 
     const CAPACITIES: [usize; 3] = [1, 64, 1024];
@@ -78,11 +78,20 @@ mod scenarios {
             .peer("async-channel", move |n| {
                 threads(n, Ends::many(shape, async_channel::bounded(capacity)))
             });
-        match shape {
+        let row = match shape {
             (senders, 1) => row.peer("std sync_channel", move |n| {
                 threads(n, Ends::many_senders(senders, std::sync::mpsc::sync_channel(capacity)))
             }),
             _ => row.left_out("std sync_channel", "one receiver only"),
+        };
+        match shape {
+            (1, 1) => row.peer("crossfire spsc", move |n| {
+                threads(n, Ends::single(spsc::bounded_blocking(capacity)))
+            }),
+            (senders, 1) => row.peer("crossfire mpsc", move |n| {
+                threads(n, Ends::many_senders(senders, mpsc::bounded_blocking(capacity)))
+            }),
+            _ => row,
         }
     }
 
@@ -104,12 +113,21 @@ mod scenarios {
             .peer("async-channel", move |n| {
                 tasks(workers, n, Ends::many(shape, async_channel::bounded(capacity)))
             });
-        match shape {
+        let row = match shape {
             (senders, 1) => row.peer("tokio mpsc", move |n| {
                 let ends = tokio::sync::mpsc::channel(capacity);
                 tasks(workers, n, Ends::many_senders(senders, ends))
             }),
             _ => row.left_out("tokio mpsc", "one receiver only"),
+        };
+        match shape {
+            (1, 1) => row.peer("crossfire spsc", move |n| {
+                tasks(workers, n, Ends::single(spsc::bounded_async(capacity)))
+            }),
+            (senders, 1) => row.peer("crossfire mpsc", move |n| {
+                tasks(workers, n, Ends::many_senders(senders, mpsc::bounded_async(capacity)))
+            }),
+            _ => row,
         }
     }
 

@@ -4,7 +4,7 @@
 
 use crate::harness::{Span, mops, runtime, spin, threads_beside, threads_of};
 use bifrons::{BoundedQueue, pipe};
-use crossfire::{mpmc, spsc};
+use crossfire::{mpmc, mpsc, spsc};
 use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
 use std::time::Duration;
@@ -50,6 +50,7 @@ blocking! {
     send_blocking: async_channel::Sender<u64>, recv_blocking: async_channel::Receiver<u64>;
     send: crossbeam_channel::Sender<u64>, recv: crossbeam_channel::Receiver<u64>;
     send: crossfire::MTx<mpmc::Array<u64>>, recv: crossfire::MRx<mpmc::Array<u64>>;
+    send: crossfire::MTx<mpsc::Array<u64>>, recv: crossfire::Rx<mpsc::Array<u64>>;
     send: crossfire::Tx<spsc::Array<u64>>, recv: crossfire::Rx<spsc::Array<u64>>;
     send: flume::Sender<u64>, recv: flume::Receiver<u64>;
     send: kanal::Sender<u64>, recv: kanal::Receiver<u64>;
@@ -77,6 +78,7 @@ tasks! {
     send_async: pipe::Sender<u64>, recv_async: pipe::Receiver<u64>;
     send: async_channel::Sender<u64>, recv: async_channel::Receiver<u64>;
     send: crossfire::MAsyncTx<mpmc::Array<u64>>, recv: crossfire::MAsyncRx<mpmc::Array<u64>>;
+    send: crossfire::MAsyncTx<mpsc::Array<u64>>, recv: crossfire::AsyncRx<mpsc::Array<u64>>;
     send: crossfire::AsyncTx<spsc::Array<u64>>, recv: crossfire::AsyncRx<spsc::Array<u64>>;
     send_async: flume::Sender<u64>, recv_async: flume::Receiver<u64>;
     send: kanal::AsyncSender<u64>, recv: kanal::AsyncReceiver<u64>;

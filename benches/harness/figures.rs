@@ -45,9 +45,9 @@ impl Record {
         let turns = self.hangs + self.rounds.iter().flatten().count();
         match (&self.failure, self.figures(), self.hangs) {
             (Some(why), ..) => format!("fails: {why}"),
-            (None, None, _) => format!("hangs in {} of {turns} turns", self.hangs),
+            (None, None, _) => format!("given up in {} of {turns} turns", self.hangs),
             (None, Some(_), 0) => String::new(),
-            (None, Some(_), hangs) => format!("{hangs} of {turns} turns hang"),
+            (None, Some(_), hangs) => format!("{hangs} of {turns} turns given up"),
         }
     }
 }
@@ -110,7 +110,7 @@ impl<'a> Figures<'a> {
             let leads = theirs.filter_map(|theirs| Some(self.row.unit.lead(ours?, theirs)));
             leads.min_by(f64::total_cmp)
         };
-        median(self.ours()?.iter().enumerate().filter_map(lead).collect())
+        median_ratio(self.ours()?.iter().enumerate().filter_map(lead))
     }
 
     /// The median over the rounds of our lead over one contender, if it counts.
@@ -119,14 +119,14 @@ impl<'a> Figures<'a> {
         let lead = |(ours, theirs): (&Option<f64>, &Option<f64>)| {
             Some(self.row.unit.lead((*ours)?, (*theirs)?))
         };
-        median(self.ours()?.iter().zip(&record.rounds).filter_map(lead).collect())
+        median_ratio(self.ours()?.iter().zip(&record.rounds).filter_map(lead))
     }
 
     pub(super) fn describe(&self) -> String {
         let mut text = format!("{}, {}\n", self.row.title(), self.row.unit.name());
         for (who, record) in self.row.contenders.iter().zip(&self.records) {
             let mut line = String::new();
-            if let Some([low, middle, high]) = record.figures().and_then(spread) {
+            if let Some([low, middle, high]) = record.figures().and_then(|it| spread(&it)) {
                 let lead = match self.lead_over(record) {
                     Some(lead) if who.standing != Standing::Ours => format!("x{lead:.2}"),
                     _ => String::new(),
@@ -152,7 +152,8 @@ impl<'a> Figures<'a> {
         json!({
             "rounds": self.records.iter().map(|record| record.rounds.len()).max(),
             "bench": bench, "row": self.row.title(), "unit": self.row.unit.name(),
-            "floor": self.row.floor, "left_out": self.row.left_out, "lead": self.lead(),
+            "outside": self.row.outside, "note": self.row.note, "left_out": self.row.left_out,
+            "lead": self.lead(),
             "contenders": contenders.collect::<Vec<_>>(),
         })
     }
@@ -163,7 +164,8 @@ impl<'a> Figures<'a> {
             Standing::Peer => "peer",
             Standing::Reference => "reference",
         };
-        let [low, middle, high] = record.figures().and_then(spread).unwrap_or([f64::NAN; 3]);
+        let spread = record.figures().and_then(|figures| spread(&figures));
+        let [low, middle, high] = spread.unwrap_or([f64::NAN; 3]);
         json!({
             "name": who.name, "standing": standing, "remark": record.remark(),
             "low": low, "median": middle, "high": high, "lead": self.lead_over(record),
@@ -173,11 +175,23 @@ impl<'a> Figures<'a> {
 }
 
 /// Low, median, high.
-fn spread(mut figures: Vec<f64>) -> Option<[f64; 3]> {
+fn spread(figures: &[f64]) -> Option<[f64; 3]> {
+    let mut figures = figures.to_vec();
     figures.sort_by(f64::total_cmp);
-    Some([*figures.first()?, figures[figures.len() / 2], *figures.last()?])
+    Some([*figures.first()?, median(&figures)?, *figures.last()?])
 }
 
-fn median(figures: Vec<f64>) -> Option<f64> {
-    Some(spread(figures)?[1])
+/// The one in the middle, or half-way between the two.
+pub(crate) fn median(figures: &[f64]) -> Option<f64> {
+    let mut figures = figures.to_vec();
+    figures.sort_by(f64::total_cmp);
+    let (low, high) =
+        (*figures.get(figures.len().checked_sub(1)? / 2)?, figures[figures.len() / 2]);
+    Some((low + high) / 2.0)
+}
+
+/// The same of ratios, which multiply.
+fn median_ratio(ratios: impl Iterator<Item = f64>) -> Option<f64> {
+    let logarithms: Vec<f64> = ratios.map(f64::ln).collect();
+    median(&logarithms).map(f64::exp)
 }

@@ -8,10 +8,11 @@
 //! in the same round; above 1: we are ahead. The last line has the ratio to the best peer of each
 //! round.
 //!
-//! A turn that takes longer than five seconds hangs, and is killed; after the second one its
-//! contender is asked no more in that row. Who has a figure in more than half of the rounds counts by
-//! these, and how many of its turns hung is said beside; else it hangs. A turn that panics or crashes
-//! is a failure: it is named, and its contender does not count. If ours hangs once, or fails, the
+//! A turn that takes longer than five seconds is given up: its contender hangs, or is 25 times slower
+//! than it was when the turn was measured out, or worse. After the second one it is asked no more in
+//! that row. Who has a figure in more than half of the rounds counts by these, and how many of its
+//! turns were given up is said beside; else it does not count. A turn that panics or crashes is a
+//! failure: it is named, and its contender does not count. If one of ours is given up, or fails, the
 //! bench itself fails.
 //!
 //! Each peer comes in the flavour that is fastest for the row, where it has several: a lock that
@@ -36,6 +37,7 @@ mod place;
 mod start;
 mod turn;
 
+pub(crate) use figures::median;
 pub(crate) use place::{Placement, pin, spin};
 pub(crate) use start::{
     Span, mops, nanoseconds, runtime, tasks, threads, threads_beside, threads_of,
@@ -108,7 +110,8 @@ pub(crate) struct Row {
     name: String,
     unit: Unit,
     placement: Placement,
-    floor: Option<&'static str>,
+    outside: Option<&'static str>,
+    note: Option<&'static str>,
     long: bool,
     left_out: Vec<String>,
     contenders: Vec<Contender>,
@@ -120,7 +123,8 @@ impl Row {
             name: name.into(),
             unit,
             placement: Placement::Free,
-            floor: None,
+            outside: None,
+            note: None,
             long: false,
             left_out: Vec::new(),
             contenders: Vec::new(),
@@ -140,9 +144,16 @@ impl Row {
         self
     }
 
-    /// Why nobody who keeps the contract can be faster; leaves the row out of the means.
-    pub(crate) fn floor(mut self, why: &'static str) -> Self {
-        self.floor = Some(why);
+    /// Why the row is left out of the means: nobody who keeps the contract can be faster, or it has a
+    /// target of its own.
+    pub(crate) fn outside(mut self, why: &'static str) -> Self {
+        self.outside = Some(why);
+        self
+    }
+
+    /// What is to be said of a row that counts.
+    pub(crate) fn note(mut self, what: &'static str) -> Self {
+        self.note = Some(what);
         self
     }
 
@@ -192,7 +203,7 @@ struct Effort {
 }
 
 const FULL: Effort =
-    Effort { rounds: 7, turn: Duration::from_millis(25), long_turn: Duration::from_millis(200) };
+    Effort { rounds: 7, turn: Duration::from_millis(25), long_turn: Duration::from_millis(150) };
 const QUICK: Effort =
     Effort { rounds: 3, turn: Duration::from_millis(12), long_turn: Duration::from_millis(12) };
 

@@ -31,7 +31,7 @@ fn row(task: Task, what: &str) -> Row {
         Deed::Serve => {
             let row = Row::new(format!("serve, {what}, {count} waiters"), Unit::Nanoseconds);
             match what {
-                "event" => row.floor(
+                "event" => row.note(
                     "futures-intrusive and event-listener call the wakers under their lock, in the \
                      walk along the list; one that looks at the event then deadlocks",
                 ),

@@ -14,7 +14,7 @@ pub(super) fn sizes() -> Vec<Row> {
         size_of_val(&future) as f64
     }
     let size =
-        |what: &str| Row::new(format!("bytes, {what}"), Unit::Bytes).floor("a size, not a speed");
+        |what: &str| Row::new(format!("bytes, {what}"), Unit::Bytes).outside("a size, not a speed");
     vec![
         size("lock")
             .ours(|_| bytes(|| bifrons::Lock::new(())))

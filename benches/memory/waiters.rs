@@ -1,6 +1,7 @@
 //! Futures that wait, and what is done to them.
 
 use crate::counting::allocations;
+use crate::harness::median;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -105,9 +106,8 @@ impl Task {
                 Deed::Allocate => (allocations() - allocated) as f64,
             }
         };
-        let mut figures: Vec<f64> = (0..n.div_ceil(64)).map(|_| repetition()).collect();
-        figures.sort_by(f64::total_cmp);
-        figures[figures.len() / 2] / self.count as f64
+        let figures: Vec<f64> = (0..n.div_ceil(64)).map(|_| repetition()).collect();
+        median(&figures).expect("there is a repetition") / self.count as f64
     }
 }
 

@@ -28,7 +28,7 @@ const TINTS: [(&str, RGBColor); 5] = [
 
 /// What the means leave out.
 pub(crate) const LEFT_OUT: &str =
-    "without rows that meet a floor, sizes and allocations, references, and those who hang or fail";
+    "without rows outside the means, sizes and allocations, references, and those who do not count";
 
 /// From here on a row counts as level.
 const NOISE: f64 = 0.95;
@@ -39,9 +39,9 @@ pub(crate) fn leads(path: &Path, rows: &[Row]) -> Outcome {
         .iter()
         .filter(|row| row.is_speed())
         .filter_map(|row| {
-            let floor = if row.floor.is_some() { " (floor)" } else { "" };
+            let outside = if row.outside.is_some() { " (outside the means)" } else { "" };
             let peer = row.best_peer()?;
-            let note = format!("{}{floor}", peer.project());
+            let note = format!("{}{outside}", peer.project());
             Some(Bar { name: row.label(), value: row.lead?, note })
         })
         .collect();
@@ -98,7 +98,8 @@ fn bar_chart(path: &Path, title: &str, small: &str, names: i32, bars: &[Bar]) ->
         let (from, to) = (x(bar.value.min(1.0)), x(bar.value.max(1.0)));
         area.draw(&Rectangle::new([(from, middle - 5), (to, middle + 5)], colour.filled()))?;
         write_at(&area, &bar.name, (names - 8, middle), 12, HPos::Right)?;
-        let said = format!("{}, {}", ratio(bar.value), bar.note);
+        let beyond = if (0.1..=100.0).contains(&bar.value) { "" } else { " (beyond the axis)" };
+        let said = format!("{}{beyond}, {}", ratio(bar.value), bar.note);
         write_at(&area, &said, (to + 6, middle), 12, HPos::Left)?;
     }
     area.present()?;

@@ -1,5 +1,6 @@
 //! What was measured.
 
+use crate::machine;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -7,6 +8,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 use std::{env, fs};
+
+/// The file that says how and when it was measured.
+pub(crate) const RUN: &str = "run.txt";
 
 /// In the order of the report.
 const BENCHES: [&str; 8] =
@@ -19,7 +23,7 @@ pub(crate) fn measure(
     directory: &Path,
     quick: bool,
 ) -> Result<String, Box<dyn Error>> {
-    let mut wrong = String::new();
+    let (mut wrong, mut total) = (String::new(), 0);
     for name in BENCHES {
         let file = directory.join(name).with_extension("jsonl");
         if file.exists() {
@@ -44,8 +48,12 @@ pub(crate) fn measure(
             }
             wrong += &said;
         }
-        println!("{name}: {:.0} s", start.elapsed().as_secs_f64());
+        let seconds = start.elapsed().as_secs();
+        println!("{name}: {seconds} s");
+        total += seconds;
     }
+    let effort = if quick { "a quick run" } else { "a full run" };
+    fs::write(directory.join(RUN), format!("{effort}, {total} s, {}", machine::version()))?;
     Ok(wrong)
 }
 
@@ -54,7 +62,9 @@ pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) unit: String,
     pub(crate) rounds: u64,
-    pub(crate) floor: Option<String>,
+    /// Why the means leave it out.
+    pub(crate) outside: Option<String>,
+    pub(crate) note: Option<String>,
     /// Who does not take part, and why.
     pub(crate) left_out: Vec<String>,
     /// Over the best peer of each round.
@@ -65,11 +75,11 @@ pub(crate) struct Row {
 pub(crate) struct Contender {
     pub(crate) name: String,
     pub(crate) standing: String,
-    /// Low, median, high; nothing if it hangs or fails.
+    /// Low, median, high; nothing if it does not count.
     pub(crate) spread: Option<[f64; 3]>,
     /// A figure a round, or nothing.
     pub(crate) figures: Vec<Option<f64>>,
-    /// Which of its turns hang, or how it fails.
+    /// Which of its turns were given up, or how it fails.
     pub(crate) remark: String,
     /// Ours over this one.
     pub(crate) lead: Option<f64>,
@@ -96,7 +106,8 @@ impl Row {
             name: text(&row["row"]),
             unit: text(&row["unit"]),
             rounds: row["rounds"].as_u64().unwrap_or_default(),
-            floor: row["floor"].as_str().map(str::to_owned),
+            outside: row["outside"].as_str().map(str::to_owned),
+            note: row["note"].as_str().map(str::to_owned),
             left_out: list(&row["left_out"]).iter().map(text).collect(),
             lead: row["lead"].as_f64(),
             contenders: contenders.collect(),
@@ -116,6 +127,11 @@ impl Row {
         self.unit != "bytes" && self.unit != "allocations"
     }
 
+    /// Whether more is better.
+    pub(crate) fn is_rate(&self) -> bool {
+        self.unit.ends_with("/s")
+    }
+
     pub(crate) fn ours(&self) -> Option<&Contender> {
         self.contenders.iter().find(|who| who.standing == "ours")
     }
@@ -132,10 +148,26 @@ impl Row {
 }
 
 impl Contender {
+    /// Whether threads drive its futures, as it has no face of its own that blocks.
+    pub(crate) fn is_driven(&self) -> bool {
+        self.name.contains("(block_on")
+    }
+
     /// The crate, without what is said of its part and use.
     pub(crate) fn project(&self) -> &str {
         self.name.split_once([' ', ':']).map_or(&self.name, |(project, _)| project)
     }
+}
+
+/// Ours over one contender in one row.
+struct Lead<'a> {
+    lead: f64,
+    row: &'a Row,
+    peer: &'a Contender,
+}
+
+fn geometric_mean(leads: &[f64]) -> f64 {
+    (leads.iter().map(|lead| lead.ln()).sum::<f64>() / leads.len() as f64).exp()
 }
 
 /// The rows of the last run.
@@ -156,31 +188,37 @@ pub(crate) fn read(directory: &Path) -> Result<Vec<Row>, Box<dyn Error>> {
 pub(crate) struct Peer {
     pub(crate) name: String,
     pub(crate) rows: usize,
-    /// The geometric mean of our lead over it.
+    /// Our lead over it: the geometric mean, and the median.
     pub(crate) lead: f64,
+    pub(crate) median: f64,
+    /// How many rows are of a face that it has itself, and the geometric mean of these.
+    pub(crate) own: (usize, f64),
     /// Where it does best.
     pub(crate) least: (f64, String),
 }
 
-/// The peers, the hardest to lead first. Rows that meet a floor do not count.
+/// The peers, the hardest to lead first, without the rows outside the means.
 pub(crate) fn peers(rows: &[Row]) -> Vec<Peer> {
-    let mut leads: BTreeMap<&str, Vec<(f64, &Row)>> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.is_speed() && row.floor.is_none()) {
+    let mut leads: BTreeMap<&str, Vec<Lead<'_>>> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.is_speed() && row.outside.is_none()) {
         for peer in row.peers() {
             if let Some(lead) = peer.lead {
-                leads.entry(peer.project()).or_default().push((lead, row));
+                leads.entry(peer.project()).or_default().push(Lead { lead, row, peer });
             }
         }
     }
-    let peer = |(name, leads): (&str, Vec<(f64, &Row)>)| {
-        let logarithms: f64 = leads.iter().map(|(lead, _)| lead.ln()).sum();
-        let least = leads.iter().min_by(|one, other| f64::total_cmp(&one.0, &other.0));
-        let (lead, row) = least.expect("a peer has a row");
+    let peer = |(name, mut leads): (&str, Vec<Lead<'_>>)| {
+        leads.sort_by(|one, other| f64::total_cmp(&one.lead, &other.lead));
+        let all: Vec<f64> = leads.iter().map(|it| it.lead).collect();
+        let own = leads.iter().filter(|it| !it.peer.is_driven()).map(|it| it.lead);
+        let own: Vec<f64> = own.collect();
         Peer {
             name: name.to_owned(),
-            rows: leads.len(),
-            lead: (logarithms / leads.len() as f64).exp(),
-            least: (*lead, row.label()),
+            rows: all.len(),
+            lead: geometric_mean(&all),
+            median: geometric_mean(&[all[(all.len() - 1) / 2], all[all.len() / 2]]),
+            own: (own.len(), geometric_mean(&own)),
+            least: (all[0], leads[0].row.label()),
         }
     };
     let mut peers: Vec<Peer> = leads.into_iter().map(peer).collect();

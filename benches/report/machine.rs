@@ -5,12 +5,26 @@ use std::collections::BTreeSet;
 use std::process::Command;
 use std::{env, fs, thread};
 
+/// From so many on there are curves to be drawn.
+const MANY_CPUS: usize = 16;
+
+/// The day, and what was measured.
+pub(crate) fn version() -> String {
+    let day = said_by("date", &["-u", "+%F"]).unwrap_or_else(|| "an unknown day".into());
+    let commit = said_by("git", &["rev-parse", "--short", "HEAD"]);
+    let changes = said_by("git", &["status", "--porcelain", "--untracked-files=no"]);
+    let changed = if changes.is_none_or(|list| list.is_empty()) { "" } else { " and changes" };
+    format!("{day}, at {}{changed}", commit.unwrap_or_else(|| "an unknown commit".into()))
+}
+
 /// Lines of a Markdown list.
 pub(crate) fn describe() -> String {
     let cpus = thread::available_parallelism().map_or(1, usize::from);
+    let curves =
+        if cpus < MANY_CPUS { "; too few for curves over more threads and tasks" } else { "" };
     let compiler = env::var("RUSTC").unwrap_or("rustc".into());
     format!(
-        "- {cpus} CPUs: {}; curves over more threads and tasks than that are not to be had here\n\
+        "- {cpus} CPUs: {}{curves}\n\
          - {}\n- {}\n- bifrons with {}\n",
         cpu().unwrap_or_else(|| env::consts::ARCH.into()),
         said_by("uname", &["-srm"]).unwrap_or_else(|| env::consts::OS.into()),

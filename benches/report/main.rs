@@ -39,7 +39,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     chart::leads(&charts.join("leads.svg"), &rows)?;
     chart::peers(&charts.join("peers.svg"), &peers)?;
     chart::growth(&charts.join("growth.svg"), &rows)?;
-    fs::write(benches.join("RESULTS.md"), table::results(&rows, &peers)?)?;
+    let run = fs::read_to_string(directory.join(figures::RUN))?;
+    fs::write(benches.join("RESULTS.md"), table::results(&rows, &peers, &run)?)?;
     println!("benches/RESULTS.md and benches/charts are written");
     if wrong.is_empty() { Ok(()) } else { Err(wrong.into()) }
 }

@@ -6,7 +6,10 @@ use crate::machine;
 use crate::target::targets;
 use std::fmt::{self, Write};
 
-pub(crate) fn results(rows: &[Row], peers: &[Peer]) -> Result<String, fmt::Error> {
+/// Times the median.
+const FAR: f64 = 10.0;
+
+pub(crate) fn results(rows: &[Row], peers: &[Peer], run: &str) -> Result<String, fmt::Error> {
     let mut text = String::from(
         "# Results\n\n\
          Written by `cargo bench --bench report`. A ratio above 1 means that bifrons is ahead.\n\
@@ -14,18 +17,19 @@ pub(crate) fn results(rows: &[Row], peers: &[Peer]) -> Result<String, fmt::Error
          over the rounds of the ratio in the same round, and the spread is from the least to the\n\
          greatest figure. The last ratio of a table is to the best peer of each round. A contender in\n\
          italics is shown, but no rival: it promises less than the row asks.\n\n\
-         A turn that takes longer than five seconds hangs; after the second one its contender is asked\n\
-         no more in that row. Who has a figure in more than half of the rounds counts by these, and the\n\
-         turns that hang are named beside; else it hangs. Who panics or crashes fails.\n\n\
+         A turn that takes longer than five seconds is given up: its contender hangs, or is 25 times\n\
+         slower than when the turn was measured out, or worse. After the second one it is asked no more\n\
+         in that row. Who has a figure in more than half of the rounds counts by these, and the turns\n\
+         given up are named beside; else it does not count. Who panics or crashes fails.\n\n\
          Where a row does not ask for fairness each peer comes in its fastest flavour. A semaphore is\n\
          first come, first served, where the peer has one that is. \"(block_on)\" says that threads drive\n\
-         futures.\n\n\
+         futures. tokio's own types give way to other tasks every 128 operations or so; nobody else's do.\n\n\
          ## The machine\n\n",
     );
     text += &machine::describe();
     let rounds = || rows.iter().filter(|row| row.is_speed()).map(|row| row.rounds);
     let (least, most) = (rounds().min().unwrap_or_default(), rounds().max().unwrap_or_default());
-    writeln!(text, "- {least} to {most} rounds a row")?;
+    writeln!(text, "- {run}; {least} to {most} rounds a row")?;
     writeln!(text, "\nPeers: {}; std is the compiler's.\n", machine::versions(rows))?;
     summary(&mut text, rows, peers)?;
     aims(&mut text, rows)?;
@@ -49,36 +53,73 @@ fn summary(text: &mut String, rows: &[Row], peers: &[Peer]) -> fmt::Result {
     );
     writeln!(text, "The means are {LEFT_OUT}.\n")?;
     text.push_str(
-        "| peer | rows | geometric mean of our lead | where it does best | |\n|---|--:|--:|---|--:|\n",
+        "| peer | rows | geometric mean of our lead | median | rows of its own face | geometric mean \
+         of these | where it does best | |\n|---|--:|--:|--:|--:|--:|---|--:|\n",
     );
-    for Peer { name, rows, lead, least: (least, row) } in peers {
-        writeln!(text, "| {name} | {rows} | {} | {row} | {} |", ratio(*lead), ratio(*least))?;
+    for Peer { name, rows, lead, median, own: (own, own_lead), least: (least, row) } in peers {
+        let [lead, median, least] = [*lead, *median, *least].map(ratio);
+        let own_lead = if *own == 0 { String::new() } else { ratio(*own_lead) };
+        writeln!(
+            text,
+            "| {name} | {rows} | {lead} | {median} | {own} | {own_lead} | {row} | {least} |"
+        )?;
     }
+    text.push_str("\n\"(block_on)\" is no face of its own.\n");
     let mut ranked: Vec<Rank<'_>> =
         rows.iter().filter(|row| row.is_speed()).filter_map(Rank::of).collect();
     ranked.sort_by(|one, other| f64::total_cmp(&one.least(), &other.least()));
-    let count = |limit: f64, floor: bool| {
+    let count = |limit: f64, outside: bool| {
         let below = ranked.iter().filter(|rank| rank.least() < limit);
-        below.filter(|rank| rank.row.floor.is_some() == floor).count()
+        below.filter(|rank| rank.row.outside.is_some() == outside).count()
     };
-    let (behind, far, floors) = (count(1.0, false), count(0.9, false), count(1.0, true));
+    let (behind, far, outside) = (count(1.0, false), count(0.9, false), count(1.0, true));
     let all = ranked.len();
     writeln!(
         text,
         "\n### Under 1.0\n\n\
-         Of {all} rows {behind}, {far} of them under 0.9, and {floors} with a floor: by the ratio to \
-         the best peer\nof each round, whoever that is, or to the one peer that we lead least by the \
-         median over the rounds.\n"
+         Of {all} rows {behind}, {far} of them under 0.9, and {outside} outside the means: by the \
+         ratio to the best\npeer of each round, whoever that is, or to the one peer that we lead least \
+         by the median over the rounds.\n"
     )?;
-    text.push_str("| row | to the best of each round | to one peer | which | floor |\n");
+    text.push_str("| row | to the best of each round | to one peer | which | |\n");
     text.push_str("|---|--:|--:|---|---|\n");
     for Rank { row, peer, of_rounds, of_peer } in
         ranked.into_iter().take_while(|rank| rank.least() < 1.0)
     {
         let (of_rounds, of_peer) = (ratio(of_rounds), ratio(of_peer));
-        let floor = row.floor.as_deref().unwrap_or_default();
+        let remark = match (&row.outside, &row.note) {
+            (Some(why), _) => format!("outside the means: {why}"),
+            (None, Some(note)) => note.clone(),
+            (None, None) => String::new(),
+        };
         let (row, peer) = (row.label(), &peer.name);
-        writeln!(text, "| {row} | {of_rounds} | {of_peer} | {peer} | {floor} |")?;
+        writeln!(text, "| {row} | {of_rounds} | {of_peer} | {peer} | {remark} |")?;
+    }
+    uneven(text, rows)
+}
+
+/// Turns that are far from the median of their row, which hides them.
+fn uneven(text: &mut String, rows: &[Row]) -> fmt::Result {
+    let far = |who: &Contender, row: &Row| {
+        let [low, middle, high] = who.spread?;
+        let (worst, times) =
+            if row.is_rate() { (low, middle / low) } else { (high, high / middle) };
+        (times > FAR).then(|| (worst, middle))
+    };
+    let speeds = || rows.iter().filter(|row| row.is_speed());
+    let peers = speeds().flat_map(|row| row.peers().filter_map(move |who| far(who, row))).count();
+    writeln!(
+        text,
+        "\n### Turns far from the median\n\n\
+         Rows in which a turn of ours was more than {FAR} times worse than our median; of the peers' \
+         {peers} were.\n"
+    )?;
+    text.push_str("| row | median | worst |\n|---|--:|--:|\n");
+    for row in speeds() {
+        if let Some((worst, middle)) = row.ours().and_then(|ours| far(ours, row)) {
+            let (middle, worst) = (figure(middle), figure(worst));
+            writeln!(text, "| {}, {} | {middle} | {worst} |", row.label(), row.unit)?;
+        }
     }
     Ok(())
 }
@@ -109,14 +150,15 @@ fn aims(text: &mut String, rows: &[Row]) -> fmt::Result {
         "\n### Targets\n\n\
          Figures that single rows are to stay below, whoever else is in them. A ratio of two rows is that\n\
          of the same round. Where the nodes take more than ten times the second-level cache, the figure\n\
-         is that of the memory, and stands apart.\n\n\
-         | what | target | median | least | |\n|---|--:|--:|--:|---|\n",
+         is that of the memory, and stands apart. That a cost may double from 1 000 waiters to 100 000\n\
+         is our reading of flat.\n\n\
+         | what | target | | least | |\n|---|--:|--:|--:|---|\n",
     );
     for target in targets(rows) {
-        let (limit, median, least) = (target.limit, figure(target.median), figure(target.least));
+        let (limit, judged, least) = (target.limit, target.judged(), figure(target.least));
         writeln!(
             text,
-            "| {} | {limit} | {median} | {least} | {} |",
+            "| {} | {limit} | {judged} | {least} | {} |",
             target.what,
             target.verdict()
         )?;
@@ -152,14 +194,17 @@ fn table(text: &mut String, row: &Row) -> fmt::Result {
     if !row.left_out.is_empty() {
         writeln!(text, "\nLeft out: {}.", row.left_out.join("; "))?;
     }
-    if let Some(floor) = &row.floor {
-        writeln!(text, "\nFloor: {floor}.")?;
+    if let Some(why) = &row.outside {
+        writeln!(text, "\nOutside the means: {why}.")?;
+    }
+    if let Some(note) = &row.note {
+        writeln!(text, "\nNote: {note}.")?;
     }
     Ok(())
 }
 
 /// Three digits, or as many as come before the point.
-fn figure(value: f64) -> String {
+pub(crate) fn figure(value: f64) -> String {
     let digits = match value {
         0.0 => 0,
         _ => (2 - value.abs().log10().floor() as i32).clamp(0, 3) as usize,
