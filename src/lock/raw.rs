@@ -212,20 +212,24 @@ impl RawLock {
     /// Lets go. The caller owns the lock.
     #[inline]
     pub(crate) fn unlock(&self) {
-        let word = self.word();
-        if !word.is_queued() {
-            // Release: pairs with the Acquire in `try_take`; publishes the guarded data.
-            let word = Word(self.queue.word.fetch_sub(LOCKED, Ordering::Release));
-            if word.is_queued() {
-                self.wake_after(word, false);
-            }
-        } else {
-            self.unlock_contended(word);
+        // No look first: it would wait for the RMW before it, and fetch the line from those who spin,
+        // and then this would once more.
+        // Release: pairs with the Acquire in `try_take`; publishes the guarded data. Relaxed on
+        // failure: nothing was let go.
+        let idle =
+            self.queue.word.compare_exchange(LOCKED, 0, Ordering::Release, Ordering::Relaxed);
+        if let Err(seen) = idle {
+            self.unlock_contended(Word(seen));
         }
     }
 
     #[cold]
     fn unlock_contended(&self, word: Word) {
+        if !word.is_queued() {
+            // Release: as in `unlock`.
+            let word = Word(self.queue.word.fetch_sub(LOCKED, Ordering::Release));
+            return self.wake_after(word, false);
+        }
         if !word.is_woken() && !word.is_barred() && self.unlock_announcing(word) {
             return self.wake_announced();
         }
