@@ -145,8 +145,8 @@ mod scenarios {
         most as f64 / least.max(1) as f64
     }
 
-    /// Every thread repeats the step for as many microseconds, at least 200 ms (dozens of slices of
-    /// the scheduler), and returns its state.
+    /// Every thread repeats the step for as many microseconds, in a long turn dozens of slices of the
+    /// scheduler, and returns its state.
     fn for_a_while<S: Send>(
         count: usize,
         microseconds: u64,
@@ -157,7 +157,7 @@ mod scenarios {
         let states = std::sync::Mutex::new(Vec::new());
         threads(count + 1, |index| {
             if index == count {
-                std::thread::sleep(Duration::from_micros(microseconds.max(200_000)));
+                std::thread::sleep(Duration::from_micros(microseconds));
                 stop.store(true, Ordering::Relaxed);
                 return;
             }
@@ -173,7 +173,7 @@ mod scenarios {
     /// How long an acquisition takes: the longest of so many in a thousand, in a fixed time.
     fn waits(count: usize, name: &str, permille: usize) -> Row {
         let name = format!("lock, {name} wait, 50 ns in, 100 ns out, {count} threads");
-        let row = Row::new(name, Unit::Microseconds).outside(
+        let row = Row::new(name, Unit::Microseconds).long().outside(
             "a bound, not a race: nobody waits longer than 10 ms, and p99.9 is reported; ours: a thread that has waited for 0.5 ms makes newcomers queue, one at \
              a time, and another one looks again after 1 ms, so that the longest wait stays below 10 ms; \
              parking_lot hands over every 0.5 ms or so, and its longest wait is shorter; usync has no \

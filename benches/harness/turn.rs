@@ -4,8 +4,9 @@ use std::env;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// A turn that takes longer hangs: it is asked for a fifth of a second at most.
+/// A turn that takes longer is given up; a quick one sooner.
 const PATIENCE: Duration = Duration::from_secs(5);
+const TIMES_ITS_LENGTH: u32 = 200;
 
 /// How a turn ended.
 pub(super) enum Ending {
@@ -27,7 +28,7 @@ pub(super) fn take(row: usize, contender: usize, length: Duration) -> Ending {
         .stderr(Stdio::piped())
         .spawn()
         .expect("this program runs again");
-    let in_time = ends_in_time(&mut child);
+    let in_time = ends_in_time(&mut child, PATIENCE.min(length * TIMES_ITS_LENGTH));
     if !in_time {
         child.kill().expect("a child can be killed");
     }
@@ -42,10 +43,10 @@ pub(super) fn take(row: usize, contender: usize, length: Duration) -> Ending {
     }
 }
 
-fn ends_in_time(child: &mut Child) -> bool {
+fn ends_in_time(child: &mut Child, patience: Duration) -> bool {
     let start = Instant::now();
     while child.try_wait().expect("a child can be waited for").is_none() {
-        if start.elapsed() > PATIENCE {
+        if start.elapsed() > patience {
             return false;
         }
         std::thread::sleep(Duration::from_millis(1));

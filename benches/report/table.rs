@@ -17,9 +17,9 @@ pub(crate) fn results(rows: &[Row], peers: &[Peer], run: &str) -> Result<String,
          over the rounds of the ratio in the same round, and the spread is from the least to the\n\
          greatest figure. The last ratio of a table is to the best peer of each round. A contender in\n\
          italics is shown, but no rival: it promises less than the row asks.\n\n\
-         A turn that takes longer than five seconds is given up: its contender hangs, or is 25 times\n\
-         slower than when the turn was measured out, or worse. After the second one it is asked no more\n\
-         in that row. Who has a figure in more than half of the rounds counts by these, and the turns\n\
+         A turn that takes longer than five seconds is given up: its contender hangs, or is dozens of\n\
+         times slower than when the turn was measured out. After the second one it is asked no more in\n\
+         that row. Who has a figure in more than half of the rounds counts by these, and the turns\n\
          given up are named beside; else it does not count. Who panics or crashes fails.\n\n\
          Where a row does not ask for fairness each peer comes in its fastest flavour. A semaphore is\n\
          first come, first served, where the peer has one that is. \"(block_on)\" says that threads drive\n\
