@@ -145,8 +145,8 @@ mod scenarios {
         most as f64 / least.max(1) as f64
     }
 
-    /// Every thread repeats the step for as many microseconds, in a long turn dozens of slices of the
-    /// scheduler, and returns its state.
+    /// Every thread repeats the step for as many microseconds, at least 150 ms (dozens of slices of
+    /// the scheduler), and returns its state.
     fn for_a_while<S: Send>(
         count: usize,
         microseconds: u64,
@@ -157,7 +157,7 @@ mod scenarios {
         let states = std::sync::Mutex::new(Vec::new());
         threads(count + 1, |index| {
             if index == count {
-                std::thread::sleep(Duration::from_micros(microseconds));
+                std::thread::sleep(Duration::from_micros(microseconds.max(150_000)));
                 stop.store(true, Ordering::Relaxed);
                 return;
             }
