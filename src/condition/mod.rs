@@ -83,10 +83,10 @@ use std::time::{Duration, Instant};
 /// Waiting under two different locks on one condition at the same time panics; the condition is
 /// as it was, and the lock of the guard is released. So does an async wait with a guard of a
 /// [`ReentrantLock`](crate::ReentrantLock) whose owner has others: a cancelled wait would leave
-/// them without the lock. So does one with a guard of a thread that has others, if the value is neither
-/// [`Sync`] nor a cell of std ([below](Condition#reentrant-locks)). And so does any wait with a guard
-/// whose hold another wait of its owner has given up, unless the owner has locked anew. Of a nested hold
-/// only that of the guard ends.
+/// them without the lock. So does any wait with a guard of a thread that has others, if the value is
+/// neither [`Sync`] nor a cell of std ([below](Condition#reentrant-locks)), or with a guard whose hold
+/// another wait of its owner has given up, unless the owner has locked anew. Of a nested hold only that
+/// of the guard ends.
 ///
 /// A waker that panics when it is woken does so out of the call that wakes it, when everyone has been
 /// woken who was to be.

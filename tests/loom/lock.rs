@@ -37,7 +37,8 @@ fn exclusion() {
 ///
 /// Kills: weaker ordering of the contended unlock; the queue flag taken back by a wake-up that
 /// leaves another waiter; an announcement that is left to the next owner and kept, or taken back when
-/// that has let go; a waiter that was woken and is still counted.
+/// that has let go; a waiter that was woken and is still counted; an unlock that does not look again
+/// where the waiter on its way lost and queued.
 #[test]
 fn exclusion_of_three() {
     explore("lock: exclusion of three", || {
